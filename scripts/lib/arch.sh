@@ -1,0 +1,70 @@
+# shellcheck shell=bash disable=SC2034
+# Everything that differs between the architectures of the test kernel and its
+# virtual machine. Sourced, not run. Needs common.sh.
+
+# set_arch ARCH: sets the ARCH_* variables for x86_64 or aarch64.
+set_arch() {
+	ARCH=$1
+	ARCH_CROSS=
+	[ "$ARCH" = "$(uname -m)" ] || ARCH_CROSS=$ARCH-linux-gnu-
+	ARCH_CC=${ARCH_CROSS}gcc
+	case $ARCH in
+	x86_64)
+		ARCH_DEB=amd64
+		ARCH_KERNEL=x86_64              # ARCH= of the kernel's make
+		ARCH_KERNEL_TARGET=bzImage
+		ARCH_KERNEL_IMAGE=arch/x86/boot/bzImage
+		ARCH_KERNEL_OBJECTS=1500        # object files of one build, roughly
+		ARCH_CROSS_PACKAGE=gcc-x86-64-linux-gnu
+		ARCH_QEMU=qemu-system-x86_64
+		ARCH_QEMU_PACKAGE=qemu-system-x86
+		ARCH_QEMU_ARGS=(-machine q35)
+		ARCH_CONSOLE=ttyS0
+		;;
+	aarch64)
+		ARCH_DEB=arm64
+		ARCH_KERNEL=arm64
+		ARCH_KERNEL_TARGET=Image
+		ARCH_KERNEL_IMAGE=arch/arm64/boot/Image
+		ARCH_KERNEL_OBJECTS=1700
+		ARCH_CROSS_PACKAGE=gcc-aarch64-linux-gnu
+		ARCH_QEMU=qemu-system-aarch64
+		ARCH_QEMU_PACKAGE=qemu-system-arm
+		ARCH_QEMU_ARGS=(-machine virt)
+		ARCH_CONSOLE=ttyAMA0
+		;;
+	*) usage_error "architecture '$ARCH' is not one of: x86_64 aarch64" ;;
+	esac
+	ARCH_CC_TOOL=$ARCH_CC=${ARCH_CROSS_PACKAGE}
+	[ -n "$ARCH_CROSS" ] || ARCH_CC_TOOL=gcc=gcc
+}
+
+# kernel_release FILE: prints the release (as in uname -r) of the kernel image
+# FILE of the architecture set; fails with a reason on stderr when FILE is no
+# such image.
+kernel_release() {
+	local file=$1 magic offset release
+	[ -f "$file" ] || { say "no file $file"; return 1; }
+	case $ARCH in
+	x86_64)
+		magic=$(dd if="$file" bs=1 skip=514 count=4 status=none | tr -d '\0')
+		[ "$magic" = HdrS ] || { say "$file is no x86 bzImage"; return 1; }
+		offset=$(od -An -tu2 -j 526 -N 2 --endian=little "$file" | tr -d ' ')
+		release=$(dd if="$file" bs=1 skip=$((offset + 512)) count=128 status=none | tr '\0' '\n' | head -n 1)
+		release=${release%% *}
+		;;
+	aarch64)
+		magic=$(dd if="$file" bs=1 skip=56 count=4 status=none | tr -d '\0')
+		[ "$magic" = ARMd ] || { say "$file is no arm64 Image"; return 1; }
+		release=$(grep -a -o -m 1 'Linux version [0-9][^ ]*' "$file" | head -n 1)
+		release=${release##* }
+		;;
+	esac
+	[ -n "$release" ] || { say "$file names no kernel release"; return 1; }
+	printf '%s\n' "$release"
+}
+
+# luo_capable RELEASE: true for releases that have the Live Update Orchestrator.
+luo_capable() {
+	[ "$(printf '%s\n6.19\n' "$1" | sort -V | head -n 1)" = 6.19 ]
+}

@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# Helpers shared by the scripts in this folder's parent. Sourced, not run.
+# Everything for people goes to stderr; stdout is left to results.
+
+LUO4J_CACHE_DIR=${LUO4J_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/luo4j}
+LUO4J_ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+# die MESSAGE...: the message names the cause and the fix.
+die() {
+	say "error: $*"
+	exit 1
+}
+
+# usage_error MESSAGE...: for a command line that makes no sense.
+usage_error() {
+	say "error: $*; see ${0##*/} --help"
+	exit 2
+}
+
+# option_value OPTION COUNT: fails unless OPTION is followed by a value.
+option_value() {
+	[ "$2" -ge 2 ] || usage_error "$1 needs a value"
+}
+
+# have PROBE: true if the command PROBE, or the file PROBE when it starts with
+# a slash, is there.
+have() {
+	case $1 in
+	/*) [ -e "$1" ] ;;
+	*) command -v -- "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+# need_tools PROBE=PACKAGE...: makes sure that each PROBE (see have) is there.
+# Missing ones are installed from Debian packages when run as root on a machine
+# with apt; anywhere else the script ends and says what to install.
+need_tools() {
+	local pair probe
+	local -a missing_probes=() missing=()
+	for pair in "$@"; do
+		have "${pair%%=*}" && continue
+		missing_probes+=("${pair%%=*}")
+		missing+=("${pair#*=}")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	have apt-get ||
+		die "missing: ${missing_probes[*]}. Install what your distribution calls: ${missing[*]} (Debian names)"
+	[ "$(id -u)" -eq 0 ] ||
+		die "missing: ${missing_probes[*]}. Run: sudo apt-get install --no-install-recommends ${missing[*]}"
+	say "installing packages: ${missing[*]}"
+	{
+		apt-get -q -o Acquire::Check-Valid-Until=false update &&
+			DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Check-Valid-Until=false \
+				install --no-install-recommends "${missing[@]}"
+	} >"${TMPDIR:-/tmp}/luo4j-apt.$$" 2>&1 || {
+		tail -n 20 "${TMPDIR:-/tmp}/luo4j-apt.$$" >&2
+		rm -f "${TMPDIR:-/tmp}/luo4j-apt.$$"
+		die "apt-get could not install: ${missing[*]}. Fix the cause above, then run this again"
+	}
+	rm -f "${TMPDIR:-/tmp}/luo4j-apt.$$"
+	for probe in "${missing_probes[@]}"; do
+		have "$probe" || die "$probe is still missing after installing: ${missing[*]}"
+	done
+}
+
+# duration SECONDS: "3 min 5 s"
+duration() {
+	if [ "$1" -ge 60 ]; then
+		printf '%d min %d s' $(($1 / 60)) $(($1 % 60))
+	else
+		printf '%d s' "$1"
+	fi
+}
