@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 static int fail(const char *what, const char *hint)
@@ -58,6 +59,9 @@ int main(int argc, char **argv)
 	if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(argv[3]) + 1, argv[3], 0UL) != 0)
 		return fail("kexec_file_load", load_hint(errno));
 	sync();
+	/* what was printed must be out before the console goes; not every fd is a tty */
+	(void)tcdrain(STDOUT_FILENO);
+	(void)tcdrain(STDERR_FILENO);
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
 		LINUX_REBOOT_CMD_KEXEC, NULL);
 	return fail("reboot(LINUX_REBOOT_CMD_KEXEC)", "; the live update was cancelled");

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* luo_abi.h against the system's own headers, as far as they are there. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+
+#include "../luo_abi.h"
+#include "check.h"
+
+#if __has_include(<linux/liveupdate.h>)
+#include <linux/liveupdate.h>
+#define HAVE_LIVEUPDATE_H 1
+#endif
+
+int main(void) {
+    CHECK_EQUAL(0xBA00, LUO_CREATE_SESSION);
+    CHECK_EQUAL(0xBA01, LUO_RETRIEVE_SESSION);
+    CHECK_EQUAL(0xBA40, LUO_SESSION_PRESERVE_FD);
+    CHECK_EQUAL(0xBA41, LUO_SESSION_RETRIEVE_FD);
+    CHECK_EQUAL(0xBA42, LUO_SESSION_FINISH);
+    CHECK_EQUAL(0xBA43, LUO_SESSION_GET_NAME);
+#ifdef HAVE_LIVEUPDATE_H
+    CHECK_EQUAL(LIVEUPDATE_IOCTL_CREATE_SESSION, LUO_CREATE_SESSION);
+    CHECK_EQUAL(LIVEUPDATE_IOCTL_RETRIEVE_SESSION, LUO_RETRIEVE_SESSION);
+    CHECK_EQUAL(LIVEUPDATE_SESSION_PRESERVE_FD, LUO_SESSION_PRESERVE_FD);
+    CHECK_EQUAL(LIVEUPDATE_SESSION_RETRIEVE_FD, LUO_SESSION_RETRIEVE_FD);
+    CHECK_EQUAL(LIVEUPDATE_SESSION_FINISH, LUO_SESSION_FINISH);
+    CHECK_EQUAL(LIVEUPDATE_SESSION_NAME_LENGTH, LUO_NAME_LENGTH);
+    CHECK_EQUAL(sizeof(struct liveupdate_ioctl_create_session), sizeof(struct luo_session_arg));
+    CHECK_EQUAL(sizeof(struct liveupdate_ioctl_retrieve_session), sizeof(struct luo_session_arg));
+    CHECK_EQUAL(sizeof(struct liveupdate_session_preserve_fd), sizeof(struct luo_fd_arg));
+    CHECK_EQUAL(sizeof(struct liveupdate_session_retrieve_fd), sizeof(struct luo_fd_arg));
+    CHECK_EQUAL(sizeof(struct liveupdate_session_finish), sizeof(struct luo_finish_arg));
+    CHECK_EQUAL(offsetof(struct liveupdate_session_preserve_fd, token),
+                offsetof(struct luo_fd_arg, token));
+#ifdef LIVEUPDATE_SESSION_GET_NAME
+    CHECK_EQUAL(LIVEUPDATE_SESSION_GET_NAME, LUO_SESSION_GET_NAME);
+    CHECK_EQUAL(sizeof(struct liveupdate_session_get_name), sizeof(struct luo_name_arg));
+#endif
+    puts("compared with linux/liveupdate.h");
+#else
+    puts("linux/liveupdate.h is not installed: compared with the documented numbers only");
+#endif
+
+    /* The numbers that the Java side states in org.luo4j.internal.bridge.Abi. */
+    CHECK_EQUAL(0x1, MFD_CLOEXEC);
+    CHECK_EQUAL(0x2, MFD_ALLOW_SEALING);
+    CHECK_EQUAL(0x4, MFD_HUGETLB);
+#ifdef MFD_NOEXEC_SEAL
+    CHECK_EQUAL(0x8, MFD_NOEXEC_SEAL);
+    CHECK_EQUAL(0x10, MFD_EXEC);
+#endif
+    CHECK_EQUAL(26, MFD_HUGE_SHIFT);
+    CHECK_EQUAL(0x1, F_SEAL_SEAL);
+    CHECK_EQUAL(0x2, F_SEAL_SHRINK);
+    CHECK_EQUAL(0x4, F_SEAL_GROW);
+    CHECK_EQUAL(0x8, F_SEAL_WRITE);
+    CHECK_EQUAL(0x10, F_SEAL_FUTURE_WRITE);
+    CHECK_EQUAL(1, FD_CLOEXEC);
+    CHECK_EQUAL(3, O_ACCMODE);
+    CHECK_EQUAL(2, O_RDWR);
+    CHECK_EQUAL(3, MADV_WILLNEED);
+    CHECK_EQUAL(14, MADV_HUGEPAGE);
+    CHECK_EQUAL(15, MADV_NOHUGEPAGE);
+    CHECK_EQUAL(16, MADV_DONTDUMP);
+#ifdef MADV_POPULATE_WRITE
+    CHECK_EQUAL(22, MADV_POPULATE_READ);
+    CHECK_EQUAL(23, MADV_POPULATE_WRITE);
+#endif
+    return 0;
+}
