@@ -1,18 +1,4 @@
-/*
- * Copyright 2026 The luo4j Authors
- *
- * Licensed under the Apache License, Version 2.0 (the "License");
- * you may not use this file except in compliance with the License.
- * You may obtain a copy of the License at
- *
- *     https://www.apache.org/licenses/LICENSE-2.0
- *
- * Unless required by applicable law or agreed to in writing, software
- * distributed under the License is distributed on an "AS IS" BASIS,
- * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
- * See the License for the specific language governing permissions and
- * limitations under the License.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.internal.bridge;
 
 import java.nio.ByteBuffer;
@@ -96,8 +82,8 @@ public interface Bridge {
   /**
    * ioctl(2) with a structure as its argument, copied in and, where the kernel writes it, out.
    *
-   * @param argument 4 to 4096 bytes; the kernel reads as many as its first 32-bit field says, so
-   *     that field must not exceed the array's length
+   * @param argument 4 to 4096 bytes, else EINVAL; the kernel reads as many as its first 32-bit
+   *     field says: EFAULT, with no call made, when that exceeds the array's length
    * @return what the kernel returns
    */
   int ioctl(int fd, int request, byte[] argument);

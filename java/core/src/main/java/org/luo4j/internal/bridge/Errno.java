@@ -1,18 +1,4 @@
-/*
- * Copyright 2026 The luo4j Authors
- *
- * Licensed under the Apache License, Version 2.0 (the "License");
- * you may not use this file except in compliance with the License.
- * You may obtain a copy of the License at
- *
- *     https://www.apache.org/licenses/LICENSE-2.0
- *
- * Unless required by applicable law or agreed to in writing, software
- * distributed under the License is distributed on an "AS IS" BASIS,
- * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
- * See the License for the specific language governing permissions and
- * limitations under the License.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.internal.bridge;
 
 /**
@@ -44,53 +30,35 @@ public final class Errno {
   public static final int EOVERFLOW = 75;
   public static final int EOPNOTSUPP = 95;
 
-  private static final String[][] TEXT = {
-    {"1", "EPERM", "operation not permitted"},
-    {"2", "ENOENT", "no such file or entry"},
-    {"4", "EINTR", "interrupted system call"},
-    {"5", "EIO", "input/output error"},
-    {"7", "E2BIG", "argument too big"},
-    {"9", "EBADF", "bad file descriptor"},
-    {"11", "EAGAIN", "resource temporarily unavailable"},
-    {"12", "ENOMEM", "cannot allocate memory"},
-    {"13", "EACCES", "permission denied"},
-    {"14", "EFAULT", "bad address"},
-    {"16", "EBUSY", "device or resource busy"},
-    {"17", "EEXIST", "already exists"},
-    {"19", "ENODEV", "no such device"},
-    {"22", "EINVAL", "invalid argument"},
-    {"23", "ENFILE", "too many open files in the system"},
-    {"24", "EMFILE", "too many open files in the process"},
-    {"25", "ENOTTY", "inappropriate ioctl for this fd"},
-    {"27", "EFBIG", "file too large"},
-    {"28", "ENOSPC", "no space left"},
-    {"29", "ESPIPE", "illegal seek"},
-    {"38", "ENOSYS", "system call not implemented"},
-    {"75", "EOVERFLOW", "value too large"},
-    {"95", "EOPNOTSUPP", "operation not supported"},
-  };
-
   private Errno() {}
 
-  /** The symbolic name, "EBUSY", or "errno 999" for a number that has none here. */
-  public static String name(int errno) {
-    String[] row = row(errno);
-    return row == null ? "errno " + errno : row[1];
-  }
-
-  /** Name and meaning: "EBUSY (device or resource busy)". */
+  /** Name and meaning, "EBUSY (device or resource busy)"; "errno 999" for a number without one. */
   public static String describe(int errno) {
-    String[] row = row(errno);
-    return row == null ? "errno " + errno : row[1] + " (" + row[2] + ")";
-  }
-
-  private static String[] row(int errno) {
-    String number = Integer.toString(errno);
-    for (String[] row : TEXT) {
-      if (row[0].equals(number)) {
-        return row;
-      }
-    }
-    return null;
+    return switch (errno) {
+      case EPERM -> "EPERM (operation not permitted)";
+      case ENOENT -> "ENOENT (no such file or entry)";
+      case EINTR -> "EINTR (interrupted system call)";
+      case EIO -> "EIO (input/output error)";
+      case E2BIG -> "E2BIG (argument too big)";
+      case EBADF -> "EBADF (bad file descriptor)";
+      case EAGAIN -> "EAGAIN (resource temporarily unavailable)";
+      case ENOMEM -> "ENOMEM (cannot allocate memory)";
+      case EACCES -> "EACCES (permission denied)";
+      case EFAULT -> "EFAULT (bad address)";
+      case EBUSY -> "EBUSY (device or resource busy)";
+      case EEXIST -> "EEXIST (already exists)";
+      case ENODEV -> "ENODEV (no such device)";
+      case EINVAL -> "EINVAL (invalid argument)";
+      case ENFILE -> "ENFILE (too many open files in the system)";
+      case EMFILE -> "EMFILE (too many open files in the process)";
+      case ENOTTY -> "ENOTTY (inappropriate ioctl for this fd)";
+      case EFBIG -> "EFBIG (file too large)";
+      case ENOSPC -> "ENOSPC (no space left)";
+      case ESPIPE -> "ESPIPE (illegal seek)";
+      case ENOSYS -> "ENOSYS (system call not implemented)";
+      case EOVERFLOW -> "EOVERFLOW (value too large)";
+      case EOPNOTSUPP -> "EOPNOTSUPP (operation not supported)";
+      default -> "errno " + errno;
+    };
   }
 }

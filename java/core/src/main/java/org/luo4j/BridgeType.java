@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+/** How the calls of a {@link LiveUpdate} leave Java. */
+public enum BridgeType {
+  /** The library libluo4j.so, through JNI. The fastest; needs the library for this machine. */
+  JNI,
+  /** The C library, through JNA. */
+  JNA,
+  /** Not at all: the emulator answers. */
+  EMULATOR
+}

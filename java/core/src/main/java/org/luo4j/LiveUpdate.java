@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.luo4j.internal.bridge.Abi;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.emulator.Emulator;
+import org.luo4j.internal.select.Selection;
+
+/**
+ * The Live Update Orchestrator: creates and retrieves sessions, and makes the memfds that go into
+ * them.
+ *
+ * <pre>{@code
+ * LiveUpdate luo = LiveUpdate.open();
+ * Session session = luo.createSession("cache");
+ * MemFd memory = session.preserveNew(MemFdOptions.named("cache").size(1 << 30), 1);
+ * // ... fill memory.map(), hold the session, kexec; in the new kernel:
+ * Session arrived = LiveUpdate.open().retrieveSession("cache");
+ * MemoryRegion region = arrived.retrieve(1).map();
+ * arrived.finish();
+ * }</pre>
+ *
+ * <p>{@code /dev/liveupdate} is held only for the length of a call, as one process at a time may
+ * have it open; EBUSY is retried until {@link Builder#deviceTimeout}. A LiveUpdate holds nothing and
+ * needs no closing. Any thread may call any method.
+ *
+ * <p>System properties: {@value #BRIDGE_PROPERTY} (jni, jna or emulator) forces a bridge where none
+ * is asked for in code; {@value #EMULATOR_DIR_PROPERTY} places the emulator's state.
+ */
+public final class LiveUpdate {
+
+  /** Forces a bridge: jni, jna or emulator. */
+  public static final String BRIDGE_PROPERTY = "luo4j.bridge";
+
+  /** The emulator's state folder. */
+  public static final String EMULATOR_DIR_PROPERTY = "luo4j.emulator.dir";
+
+  private static final System.Logger LOG = System.getLogger(LiveUpdate.class.getName());
+
+  /** This JVM's threads queue for the device here, instead of polling against each other. */
+  private static final ReentrantLock DEVICE = new ReentrantLock(true);
+
+  private final Bridge bridge;
+  private final Emulator emulator;
+  private final Duration deviceTimeout;
+  private final String reason;
+
+  private LiveUpdate(Selection selection, Duration deviceTimeout, String reason) {
+    this.bridge = selection.bridge();
+    this.emulator = selection.emulator();
+    this.deviceTimeout = deviceTimeout;
+    this.reason = reason;
+  }
+
+  /**
+   * Opens the kernel's orchestrator where there is one, else the emulator, which is logged as a
+   * warning with the reasons.
+   *
+   * @return the orchestrator
+   * @throws LuoException.BridgeUnavailable when {@value #BRIDGE_PROPERTY} forces a bridge that does
+   *     not work, or the emulator cannot use its folder
+   */
+  public static LiveUpdate open() {
+    return builder().open();
+  }
+
+  /**
+   * Opens the kernel's orchestrator.
+   *
+   * @return the orchestrator
+   * @throws LuoException.BridgeUnavailable when no native bridge works
+   * @throws LuoException.DeviceAbsent when the kernel has no LUO
+   * @throws LuoException.PermissionDenied when the process may not use it
+   * @throws LuoException when the device cannot be opened for another reason (EIO)
+   */
+  public static LiveUpdate requireKernel() {
+    return builder().provider(Provider.KERNEL).open();
+  }
+
+  /**
+   * Says what to open.
+   *
+   * @return a builder with nothing set
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** What to open. Not for use by several threads. */
+  public static final class Builder {
+    private Provider provider;
+    private BridgeType bridge;
+    private Path emulatorDirectory;
+    private Duration deviceTimeout;
+
+    private Builder() {}
+
+    /**
+     * Asks for the kernel or the emulator, and for nothing else.
+     *
+     * @param provider who shall answer
+     * @return this
+     */
+    public Builder provider(Provider provider) {
+      this.provider = once(this.provider, provider, "provider");
+      return this;
+    }
+
+    /**
+     * Asks for a bridge, and for nothing else. JNI and JNA then serve memfds on any Linux; calls on
+     * sessions need a kernel with LUO and say so when made.
+     *
+     * @param bridge how calls shall leave Java
+     * @return this
+     */
+    public Builder bridge(BridgeType bridge) {
+      this.bridge = once(this.bridge, bridge, "bridge");
+      return this;
+    }
+
+    /**
+     * Places the emulator's state, where the emulator is used. JVMs that name one folder share one
+     * emulated machine. Default: the property {@value LiveUpdate#EMULATOR_DIR_PROPERTY}, else a
+     * folder {@code luo4j-emulator-USER} in {@code java.io.tmpdir}.
+     *
+     * @param directory a folder that is empty, missing, or an emulator's
+     * @return this
+     */
+    public Builder emulatorDirectory(Path directory) {
+      this.emulatorDirectory = once(this.emulatorDirectory, directory, "emulatorDirectory");
+      return this;
+    }
+
+    /**
+     * How long a call waits while another process has the device open. Default 10 s.
+     *
+     * @param timeout 0 to try once, or more
+     * @return this
+     */
+    public Builder deviceTimeout(Duration timeout) {
+      if (timeout.isNegative()) {
+        throw new IllegalArgumentException("deviceTimeout " + timeout + " must not be negative");
+      }
+      this.deviceTimeout = once(this.deviceTimeout, timeout, "deviceTimeout");
+      return this;
+    }
+
+    private static <T> T once(T old, T value, String name) {
+      Objects.requireNonNull(value, name);
+      if (old != null) {
+        throw new IllegalStateException(name + " was set to " + old + " already");
+      }
+      return value;
+    }
+
+    /**
+     * Opens it.
+     *
+     * @return the orchestrator
+     * @throws LuoException as {@link LiveUpdate#open} and {@link LiveUpdate#requireKernel} say
+     * @throws IllegalStateException when provider and bridge exclude each other
+     */
+    public LiveUpdate open() {
+      Duration timeout = deviceTimeout == null ? Duration.ofSeconds(10) : deviceTimeout;
+      BridgeType wanted = bridge;
+      String asked = "bridge(" + wanted + ") was asked for";
+      if (wanted == null && provider == null) {
+        wanted = bridgeProperty();
+        asked = "-D" + BRIDGE_PROPERTY + "=" + wanted + " forces it";
+      }
+      if (wanted == null && provider == Provider.EMULATOR) {
+        wanted = BridgeType.EMULATOR;
+        asked = "provider(EMULATOR) was asked for";
+      }
+      if (provider != null && wanted != null && bridge != null) {
+        if ((provider == Provider.EMULATOR) != (bridge == BridgeType.EMULATOR)) {
+          throw new IllegalStateException(
+              "provider(" + provider + ") and bridge(" + bridge + ") exclude each other");
+        }
+      }
+      if (wanted == BridgeType.EMULATOR) {
+        return emulator(timeout, asked, List.of());
+      }
+      Selection selection = nativeSelection(wanted);
+      if (selection.bridge() == null) {
+        if (wanted != null || provider == Provider.KERNEL) {
+          throw unavailable("no native bridge works", selection.refused());
+        }
+        return fallBack(timeout, selection.refused());
+      }
+      String chosen = chosenBecause(selection);
+      if (wanted != null && provider == null) {
+        return logged(new LiveUpdate(selection, timeout, chosen + ", as " + asked));
+      }
+      LiveUpdate kernel =
+          new LiveUpdate(selection, timeout, chosen + ", as the kernel has " + Abi.DEVICE);
+      try {
+        kernel.probe();
+        return logged(kernel);
+      } catch (LuoException e) {
+        if (provider == Provider.KERNEL) {
+          throw e;
+        }
+        List<Exception> refused = new ArrayList<>(selection.refused());
+        refused.add(e);
+        return fallBack(timeout, refused);
+      }
+    }
+
+    private static Selection nativeSelection(BridgeType wanted) {
+      if (wanted == BridgeType.JNI) {
+        return Selection.jni();
+      }
+      return wanted == BridgeType.JNA ? Selection.jna() : Selection.nativeBridge();
+    }
+
+    private static BridgeType bridgeProperty() {
+      String value = System.getProperty(BRIDGE_PROPERTY);
+      if (value == null) {
+        return null;
+      }
+      try {
+        return BridgeType.valueOf(value.toUpperCase(Locale.ROOT));
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException(
+            "-D" + BRIDGE_PROPERTY + "=" + value + " must be jni, jna or emulator", e);
+      }
+    }
+
+    private LiveUpdate fallBack(Duration timeout, List<Exception> refused) {
+      LiveUpdate luo = emulator(timeout, "the kernel cannot be used", refused);
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "luo4j emulates LUO: nothing will survive a real kexec. " + luo.reason);
+      return luo;
+    }
+
+    private LiveUpdate emulator(Duration timeout, String why, List<Exception> refused) {
+      Path directory = emulatorDirectory;
+      if (directory == null) {
+        String property = System.getProperty(EMULATOR_DIR_PROPERTY);
+        directory =
+            property != null
+                ? Path.of(property)
+                : Path.of(
+                    System.getProperty("java.io.tmpdir"),
+                    "luo4j-emulator-" + System.getProperty("user.name"));
+      }
+      try {
+        String reason = "the emulator in " + directory + ", as " + why + because(refused);
+        return new LiveUpdate(Selection.emulator(directory, refused), timeout, reason);
+      } catch (IOException e) {
+        List<Exception> all = new ArrayList<>(refused);
+        all.add(e);
+        throw unavailable("the emulator cannot use " + directory, all);
+      }
+    }
+
+    private static String chosenBecause(Selection selection) {
+      return "the bridge "
+          + selection.bridge().name().toUpperCase(Locale.ROOT)
+          + because(selection.refused());
+    }
+
+    private static String because(List<Exception> refused) {
+      StringBuilder text = new StringBuilder();
+      for (Exception e : refused) {
+        text.append(text.length() == 0 ? " (" : "; ").append(e.getMessage());
+      }
+      return text.length() == 0 ? "" : text.append(')').toString();
+    }
+
+    private static LiveUpdate logged(LiveUpdate luo) {
+      LOG.log(System.Logger.Level.DEBUG, () -> "luo4j uses " + luo.reason);
+      return luo;
+    }
+
+    private static LuoException unavailable(String what, List<Exception> refused) {
+      LuoException e =
+          new LuoException.BridgeUnavailable(
+              "open", Errno.ENOSYS, "", what + because(refused));
+      refused.forEach(e::addSuppressed);
+      return e;
+    }
+  }
+
+  /** Opens the device and closes it, to know that it can be: a busy one can. */
+  private void probe() {
+    int device = bridge.openDevice();
+    if (device >= 0) {
+      bridge.close(device);
+    } else if (device != -Errno.EBUSY) {
+      throw Refusal.OPEN_DEVICE.exception(device, Abi.DEVICE);
+    }
+  }
+
+  /**
+   * Creates an outgoing session (LIVEUPDATE_IOCTL_CREATE_SESSION).
+   *
+   * @param name 1 to 63 bytes in UTF-8, no NUL, unique among the outgoing sessions of the machine
+   * @return the session, close-on-exec, to be held open until the kexec
+   * @throws LuoException.SessionExists EEXIST
+   * @throws LuoException.DeviceAbsent ENOENT
+   * @throws LuoException.DeviceBusy EBUSY until the deadline
+   * @throws LuoException.PermissionDenied EACCES
+   * @throws IllegalArgumentException for a bad name
+   */
+  public Session createSession(String name) {
+    byte[] field = Session.encode(name);
+    int fd =
+        onDevice(
+            Refusal.CREATE_SESSION,
+            "'" + name + "'",
+            device -> bridge.createSession(device, field));
+    return Session.created(bridge, fd, name);
+  }
+
+  /**
+   * Retrieves an incoming session (LIVEUPDATE_IOCTL_RETRIEVE_SESSION). Each can be retrieved once.
+   *
+   * @param name what it was created as, before the kexec
+   * @return the session, close-on-exec, to be finished and closed
+   * @throws LuoException.NoSuchSession ENOENT: a cold start
+   * @throws LuoException.SessionAlreadyRetrieved EINVAL
+   * @throws LuoException.DeviceAbsent ENOENT
+   * @throws LuoException.DeviceBusy EBUSY until the deadline
+   * @throws LuoException.PermissionDenied EACCES
+   * @throws IllegalArgumentException for a bad name
+   */
+  public Session retrieveSession(String name) {
+    byte[] field = Session.encode(name);
+    int fd =
+        onDevice(
+            Refusal.RETRIEVE_SESSION,
+            "'" + name + "'",
+            device -> bridge.retrieveSession(device, field));
+    return Session.retrieved(bridge, fd, name);
+  }
+
+  /**
+   * Takes over a session's fd that this process inherited or was sent. The device is not needed.
+   *
+   * @param fd an open fd of a session; becomes the Session's, unless this throws
+   * @return the session, of the kind that it is
+   * @throws LuoException EBADF; ENOTTY or EINVAL when it is not a session
+   */
+  public Session adoptSession(int fd) {
+    checkFd(fd);
+    return Session.adopt(bridge, fd);
+  }
+
+  /**
+   * Makes a memfd (memfd_create(2)).
+   *
+   * @param options name, size and the rest
+   * @return the memfd, to be closed by the caller
+   * @throws LuoException EINVAL or ENODEV for what this kernel lacks; EMFILE; ENOMEM
+   * @throws LuoException.PermissionDenied EACCES where vm.memfd_noexec=2
+   */
+  public MemFd createMemFd(MemFdOptions options) {
+    return MemFd.create(bridge, options);
+  }
+
+  /**
+   * Takes over a memfd's fd that this process inherited or was sent.
+   *
+   * @param fd an open fd of a memfd; becomes the MemFd's, unless this throws
+   * @return the memfd
+   * @throws LuoException EBADF; EINVAL when it is not a memfd
+   */
+  public MemFd adoptMemFd(int fd) {
+    checkFd(fd);
+    return MemFd.adopt(bridge, fd);
+  }
+
+  private static void checkFd(int fd) {
+    if (fd < 0) {
+      throw new IllegalArgumentException("fd " + fd + " must be 0 or more");
+    }
+  }
+
+  /**
+   * Plays the reboot into a new kernel, on the emulator only. Sessions that any process holds open
+   * are carried over. All that this JVM holds of the old kernel is dead from then on (EBADF), as
+   * after a kexec there is no such process; open a new LiveUpdate to be a process of the new kernel.
+   *
+   * @throws UnsupportedOperationException on the kernel: rebooting a host is not a library's affair
+   * @throws LuoException when the update is cancelled (a failing freeze, no space); everything goes
+   *     on as before then
+   */
+  public void emulateKexec() {
+    if (emulator == null) {
+      throw new UnsupportedOperationException(
+          "emulateKexec is the emulator's; to update this host, hold the sessions open and call"
+              + " reboot(LINUX_REBOOT_CMD_KEXEC), as kexec -e does");
+    }
+    int result = emulator.kexec();
+    if (result < 0) {
+      throw Refusal.KEXEC.exception(result, "");
+    }
+  }
+
+  /**
+   * Who answers.
+   *
+   * @return KERNEL, also where a native bridge was asked for on a kernel without LUO
+   */
+  public Provider provider() {
+    return emulator == null ? Provider.KERNEL : Provider.EMULATOR;
+  }
+
+  /**
+   * How calls leave Java.
+   *
+   * @return the bridge
+   */
+  public BridgeType bridge() {
+    return BridgeType.valueOf(bridge.name().toUpperCase(Locale.ROOT));
+  }
+
+  /**
+   * What was chosen, and why what comes before it in the order JNI, JNA, emulator was not.
+   *
+   * @return one line
+   */
+  public String describe() {
+    return provider() + " through " + reason;
+  }
+
+  /** As {@link #describe}. */
+  @Override
+  public String toString() {
+    return "LiveUpdate[" + describe() + "]";
+  }
+
+  /** A call on the device's fd. */
+  @FunctionalInterface
+  private interface DeviceCall {
+    int on(int device);
+  }
+
+  /** Holds the device for one call. */
+  private int onDevice(Refusal refusal, String argument, DeviceCall call) {
+    long deadline = System.nanoTime() + nanos(deviceTimeout);
+    lockDevice(deadline);
+    try {
+      int device = openDevice(deadline);
+      int result;
+      try {
+        result = call.on(device);
+      } finally {
+        bridge.close(device);
+      }
+      if (result < 0) {
+        throw refusal.exception(result, argument);
+      }
+      return result;
+    } finally {
+      DEVICE.unlock();
+    }
+  }
+
+  private void lockDevice(long deadline) {
+    try {
+      if (DEVICE.tryLock(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS)) {
+        return;
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    throw busy("another thread of this JVM uses it");
+  }
+
+  private int openDevice(long deadline) {
+    long pause = 100_000;
+    while (true) {
+      int device = bridge.openDevice();
+      if (device >= 0) {
+        return device;
+      }
+      if (device != -Errno.EBUSY) {
+        throw Refusal.OPEN_DEVICE.exception(device, Abi.DEVICE);
+      }
+      if (deadline - System.nanoTime() <= 0) {
+        throw busy("waited " + deviceTimeout);
+      }
+      if (Thread.currentThread().isInterrupted()) {
+        throw busy("the thread was interrupted while waiting");
+      }
+      LockSupport.parkNanos(Math.min(pause, Math.max(1, deadline - System.nanoTime())));
+      pause = Math.min(pause * 2, 20_000_000);
+    }
+  }
+
+  private LuoException busy(String how) {
+    return Refusal.OPEN_DEVICE.exception(-Errno.EBUSY, Abi.DEVICE + " (" + how + ")");
+  }
+
+  private static long nanos(Duration duration) {
+    // At most half of what fits, so that a deadline is always later than now.
+    Duration longest = Duration.ofNanos(Long.MAX_VALUE / 2);
+    return (duration.compareTo(longest) > 0 ? longest : duration).toNanos();
+  }
+}

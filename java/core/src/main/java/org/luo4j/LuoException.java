@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import org.luo4j.internal.bridge.Errno;
+
+/**
+ * The kernel, or the emulator in its place, refused a call.
+ *
+ * <p>Root of all failures that have an errno. The nested classes are those on which a caller can
+ * act; any other refusal is a plain {@code LuoException}. Misuse of the library itself is an {@link
+ * IllegalArgumentException} or, on something closed, an {@link IllegalStateException}.
+ *
+ * <p>Errno numbers are Linux's (errno(3)), also on the emulator.
+ */
+public class LuoException extends RuntimeException {
+
+  private static final long serialVersionUID = 1L;
+
+  /** The errno. */
+  private final int errno;
+
+  /** The call. */
+  private final String operation;
+
+  /** What it was called with. */
+  private final String argument;
+
+  /** What to do. */
+  private final String remedy;
+
+  LuoException(String operation, int errno, String argument, String remedy) {
+    super(
+        operation
+            + (argument.isEmpty() ? "" : " " + argument)
+            + ": "
+            + Errno.describe(errno)
+            + (remedy.isEmpty() ? "" : ": " + remedy));
+    this.errno = errno;
+    this.operation = operation;
+    this.argument = argument;
+    this.remedy = remedy;
+  }
+
+  /**
+   * The errno.
+   *
+   * @return Linux's number, 1 to 4095
+   */
+  public int errno() {
+    return errno;
+  }
+
+  /**
+   * The call that was refused.
+   *
+   * @return a name as "preserve" or "open device"
+   */
+  public String operation() {
+    return operation;
+  }
+
+  /**
+   * What the call was made with.
+   *
+   * @return a text as "fd 7 as token 0x1"; empty when it had nothing
+   */
+  public String argument() {
+    return argument;
+  }
+
+  /**
+   * What to do about it.
+   *
+   * @return a sentence, possibly empty
+   */
+  public String remedy() {
+    return remedy;
+  }
+
+  /** There is no {@code /dev/liveupdate}: no LUO in the kernel, or not enabled. ENOENT, ENODEV. */
+  public static final class DeviceAbsent extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    DeviceAbsent(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** Another process had {@code /dev/liveupdate} open until the deadline. EBUSY. */
+  public static final class DeviceBusy extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    DeviceBusy(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The process may not do this. EACCES, or EPERM where no seal and no preservation is meant. */
+  public static final class PermissionDenied extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    PermissionDenied(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** An outgoing session of this name exists. EEXIST. */
+  public static final class SessionExists extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    SessionExists(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The previous kernel left no session of this name. ENOENT. */
+  public static final class NoSuchSession extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    NoSuchSession(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The session was retrieved already, by this process or another. EINVAL. */
+  public static final class SessionAlreadyRetrieved extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    SessionAlreadyRetrieved(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The session has no such token, or was finished. ENOENT. */
+  public static final class NoSuchToken extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    NoSuchToken(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The token is taken in this session. EEXIST. */
+  public static final class TokenInUse extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    TokenInUse(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The kernel cannot preserve this kind of file, or not this large. ENOENT, EOPNOTSUPP, EFBIG. */
+  public static final class NotPreservable extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    NotPreservable(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The file is preserved in a session, or was retrieved from one that is not finished. EBUSY. */
+  public static final class AlreadyPreserved extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    AlreadyPreserved(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The memfd's size, or its contents, cannot change: it is preserved, or sealed. EPERM. */
+  public static final class Frozen extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    Frozen(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The call does not fit the session's kind, outgoing or incoming. EINVAL. */
+  public static final class WrongSessionKind extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    WrongSessionKind(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** No bridge works, or the one that is forced does not; the causes are suppressed. ENOSYS. */
+  public static final class BridgeUnavailable extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    BridgeUnavailable(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.memory.ChunkedMemory;
+
+/**
+ * Mapped memory of any size, with {@code long} offsets in bytes from 0.
+ *
+ * <p>Each access checks bounds ({@link IndexOutOfBoundsException}) and liveness ({@link
+ * IllegalStateException} after {@link #close}). The memory is unmapped when neither the region nor
+ * a buffer from {@link #slice} is reachable any more, so that an access that races with close, or a
+ * slice that outlives it, reads old memory at worst and never faults. The one way to fault is to
+ * shrink the file below a mapped range: the JVM then throws an {@link InternalError}; seal it with
+ * {@link Seal#SHRINK}.
+ *
+ * <p>Values are little-endian. The method's name says the memory order: none (plain, may be
+ * unaligned), Acquire, Release or Volatile (aligned to the value's size), as {@link
+ * java.lang.invoke.VarHandle} defines them; they hold between threads and between processes that map
+ * the same memfd. Any thread may call any method.
+ */
+public final class MemoryRegion implements AutoCloseable {
+
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  private final Bridge bridge;
+  private final long address;
+  private final boolean writable;
+  private final String what;
+  private final ChunkedMemory memory;
+
+  /** Takes ownership of the mapping. */
+  MemoryRegion(Bridge bridge, long address, long size, boolean writable, String what) {
+    this.bridge = bridge;
+    this.address = address;
+    this.writable = writable;
+    this.what = "region of " + what;
+    this.memory = new ChunkedMemory(views(bridge, address, size, writable), size, this.what);
+  }
+
+  /** The views, the last of which to become unreachable unmaps. */
+  private static ByteBuffer[] views(Bridge bridge, long address, long size, boolean writable) {
+    ByteBuffer[] views = new ByteBuffer[ChunkedMemory.viewCount(size)];
+    AtomicInteger reachable = new AtomicInteger(views.length);
+    Runnable release =
+        () -> {
+          if (reachable.decrementAndGet() == 0) {
+            bridge.unmap(address, size);
+          }
+        };
+    for (int i = 0; i < views.length; i++) {
+      int length = ChunkedMemory.viewLength(size, i);
+      ByteBuffer root = bridge.view(address + (long) i * ChunkedMemory.STRIDE, length);
+      CLEANER.register(root, release);
+      views[i] = writable ? root : root.asReadOnlyBuffer();
+    }
+    return views;
+  }
+
+  /**
+   * The size.
+   *
+   * @return bytes, 1 or more
+   */
+  public long size() {
+    return memory.size();
+  }
+
+  /**
+   * Whether writing is allowed.
+   *
+   * @return false for a region of {@link MemFd#mapReadOnly}
+   */
+  public boolean isWritable() {
+    return writable;
+  }
+
+  /**
+   * Whether {@link #close} has not been called.
+   *
+   * @return true while accesses are allowed
+   */
+  public boolean isOpen() {
+    return memory.isOpen();
+  }
+
+  /**
+   * Where the region is mapped, for diagnosis only.
+   *
+   * @return the address, a multiple of 2 MiB; made up on the emulator
+   */
+  public long address() {
+    return address;
+  }
+
+  /**
+   * Advises the kernel on the whole region.
+   *
+   * @param advice what to advise
+   * @throws LuoException when the kernel refuses: EINVAL for an advice that it does not know, ENOMEM
+   */
+  public void advise(Advice advice) {
+    advise(0, memory.size(), advice);
+  }
+
+  /**
+   * Advises the kernel on a range.
+   *
+   * @param offset a multiple of the page size, in bytes
+   * @param length in bytes
+   * @param advice what to advise
+   * @throws LuoException when the kernel refuses: EINVAL also for an offset inside a page
+   */
+  public void advise(long offset, long length, Advice advice) {
+    Object pin = memory.pin(offset, length);
+    int result = bridge.advise(address + offset, length, advice.number);
+    Reference.reachabilityFence(pin);
+    if (result < 0) {
+      throw Refusal.ADVISE.exception(
+          result, what + " " + advice + " for " + length + " bytes at " + offset);
+    }
+  }
+
+  /** Makes later accesses throw, and unmaps once no slice is reachable. Idempotent. */
+  @Override
+  public void close() {
+    memory.close();
+  }
+
+  /**
+   * Reads a byte, plain.
+   *
+   * @param offset in bytes, of any alignment
+   * @return the value
+   */
+  public byte getByte(long offset) {
+    return memory.getByte(offset);
+  }
+
+  /**
+   * Writes a byte, plain.
+   *
+   * @param offset in bytes, of any alignment
+   * @param value the value
+   */
+  public void putByte(long offset, byte value) {
+    memory.putByte(offset, value);
+  }
+
+  /**
+   * Reads a short, plain.
+   *
+   * @param offset in bytes, of any alignment
+   * @return the value
+   */
+  public short getShort(long offset) {
+    return memory.getShort(offset);
+  }
+
+  /**
+   * Writes a short, plain.
+   *
+   * @param offset in bytes, of any alignment
+   * @param value the value
+   */
+  public void putShort(long offset, short value) {
+    memory.putShort(offset, value);
+  }
+
+  /**
+   * Reads an int, plain.
+   *
+   * @param offset in bytes, of any alignment
+   * @return the value
+   */
+  public int getInt(long offset) {
+    return memory.getInt(offset);
+  }
+
+  /**
+   * Writes an int, plain.
+   *
+   * @param offset in bytes, of any alignment
+   * @param value the value
+   */
+  public void putInt(long offset, int value) {
+    memory.putInt(offset, value);
+  }
+
+  /**
+   * Reads an int, acquire.
+   *
+   * @param offset in bytes, a multiple of 4
+   * @return the value
+   */
+  public int getIntAcquire(long offset) {
+    return memory.getIntAcquire(offset);
+  }
+
+  /**
+   * Reads an int, volatile.
+   *
+   * @param offset in bytes, a multiple of 4
+   * @return the value
+   */
+  public int getIntVolatile(long offset) {
+    return memory.getIntVolatile(offset);
+  }
+
+  /**
+   * Writes an int, release.
+   *
+   * @param offset in bytes, a multiple of 4
+   * @param value the value
+   */
+  public void putIntRelease(long offset, int value) {
+    memory.putIntRelease(offset, value);
+  }
+
+  /**
+   * Writes an int, volatile.
+   *
+   * @param offset in bytes, a multiple of 4
+   * @param value the value
+   */
+  public void putIntVolatile(long offset, int value) {
+    memory.putIntVolatile(offset, value);
+  }
+
+  /**
+   * Writes an int if it has the expected value, volatile.
+   *
+   * @param offset in bytes, a multiple of 4
+   * @param expected the value it must have
+   * @param value the value it gets
+   * @return whether it had it
+   */
+  public boolean compareAndSetInt(long offset, int expected, int value) {
+    return memory.compareAndSetInt(offset, expected, value);
+  }
+
+  /**
+   * Reads a long, plain.
+   *
+   * @param offset in bytes, of any alignment
+   * @return the value
+   */
+  public long getLong(long offset) {
+    return memory.getLong(offset);
+  }
+
+  /**
+   * Writes a long, plain.
+   *
+   * @param offset in bytes, of any alignment
+   * @param value the value
+   */
+  public void putLong(long offset, long value) {
+    memory.putLong(offset, value);
+  }
+
+  /**
+   * Reads a long, acquire.
+   *
+   * @param offset in bytes, a multiple of 8
+   * @return the value
+   */
+  public long getLongAcquire(long offset) {
+    return memory.getLongAcquire(offset);
+  }
+
+  /**
+   * Reads a long, volatile.
+   *
+   * @param offset in bytes, a multiple of 8
+   * @return the value
+   */
+  public long getLongVolatile(long offset) {
+    return memory.getLongVolatile(offset);
+  }
+
+  /**
+   * Writes a long, release.
+   *
+   * @param offset in bytes, a multiple of 8
+   * @param value the value
+   */
+  public void putLongRelease(long offset, long value) {
+    memory.putLongRelease(offset, value);
+  }
+
+  /**
+   * Writes a long, volatile.
+   *
+   * @param offset in bytes, a multiple of 8
+   * @param value the value
+   */
+  public void putLongVolatile(long offset, long value) {
+    memory.putLongVolatile(offset, value);
+  }
+
+  /**
+   * Writes a long if it has the expected value, volatile.
+   *
+   * @param offset in bytes, a multiple of 8
+   * @param expected the value it must have
+   * @param value the value it gets
+   * @return whether it had it
+   */
+  public boolean compareAndSetLong(long offset, long expected, long value) {
+    return memory.compareAndSetLong(offset, expected, value);
+  }
+
+  /**
+   * Adds to a long, volatile.
+   *
+   * @param offset in bytes, a multiple of 8
+   * @param delta what to add
+   * @return the value before
+   */
+  public long getAndAddLong(long offset, long delta) {
+    return memory.getAndAddLong(offset, delta);
+  }
+
+  /**
+   * Copies out, plain.
+   *
+   * @param offset where in the region, in bytes
+   * @param target where to
+   * @param start the first index in the array
+   * @param length in bytes
+   */
+  public void get(long offset, byte[] target, int start, int length) {
+    memory.get(offset, target, start, length);
+  }
+
+  /**
+   * Fills a whole array, plain.
+   *
+   * @param offset where in the region, in bytes
+   * @param target where to
+   */
+  public void get(long offset, byte[] target) {
+    memory.get(offset, target, 0, target.length);
+  }
+
+  /**
+   * Copies in, plain.
+   *
+   * @param offset where in the region, in bytes
+   * @param source where from
+   * @param start the first index in the array
+   * @param length in bytes
+   */
+  public void put(long offset, byte[] source, int start, int length) {
+    memory.put(offset, source, start, length);
+  }
+
+  /**
+   * Writes a whole array, plain.
+   *
+   * @param offset where in the region, in bytes
+   * @param source where from
+   */
+  public void put(long offset, byte[] source) {
+    memory.put(offset, source, 0, source.length);
+  }
+
+  /**
+   * Fills what remains of a buffer, plain; its position moves to its limit.
+   *
+   * @param offset where in the region, in bytes
+   * @param target where to
+   */
+  public void get(long offset, ByteBuffer target) {
+    memory.get(offset, target);
+  }
+
+  /**
+   * Writes what remains of a buffer, plain; its position moves to its limit.
+   *
+   * @param offset where in the region, in bytes
+   * @param source where from
+   */
+  public void put(long offset, ByteBuffer source) {
+    memory.put(offset, source);
+  }
+
+  /**
+   * Copies to another region, or within this one, where the ranges may overlap.
+   *
+   * @param offset where from, in bytes
+   * @param target the region to write
+   * @param targetOffset where to, in bytes
+   * @param length in bytes, of any size
+   */
+  public void copyTo(long offset, MemoryRegion target, long targetOffset, long length) {
+    memory.copyTo(offset, target.memory, targetOffset, length);
+  }
+
+  /**
+   * Sets each byte of a range, plain.
+   *
+   * @param offset where in the region, in bytes
+   * @param length in bytes, of any size
+   * @param value the value
+   */
+  public void fill(long offset, long length, byte value) {
+    memory.fill(offset, length, value);
+  }
+
+  /**
+   * CRC-32C (Castagnoli) of a range.
+   *
+   * @param offset where in the region, in bytes
+   * @param length in bytes, of any size
+   * @return the checksum, 0 to 2^32 - 1
+   */
+  public long crc32c(long offset, long length) {
+    return memory.crc32c(offset, length);
+  }
+
+  /**
+   * A little-endian buffer over the memory itself. It keeps the memory mapped as long as it is
+   * reachable, after {@link #close} too; it is read-only where the region is.
+   *
+   * @param offset where in the region, in bytes
+   * @param length 0 to 2^30 bytes
+   * @return the buffer, with position 0 and limit {@code length}
+   */
+  public ByteBuffer slice(long offset, int length) {
+    return memory.slice(offset, length);
+  }
+
+  /** What it is, its size and whether it is open. */
+  @Override
+  public String toString() {
+    return what + ", " + size() + " bytes" + (isOpen() ? "" : " (closed)");
+  }
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.bridge;
+
+import java.util.Locale;
+
+/**
+ * The machine this JVM runs on, and whether the native bridges may be used on it: Linux, 64 bits,
+ * and the generic encoding of ioctl numbers, which ppc, mips, sparc and alpha do not have.
+ */
+public final class Machine {
+
+  private Machine() {}
+
+  /** "linux-x86_64", "linux-aarch64", ...: the name of the folder that a jar's library is in. */
+  public static String platform() {
+    return osName() + "-" + archName();
+  }
+
+  /** Null when the native bridges may be used, else why not. */
+  public static String whyNoNativeBridge() {
+    if (!osName().equals("linux")) {
+      return "this is " + System.getProperty("os.name") + ": LUO and memfds are Linux's";
+    }
+    return switch (archName()) {
+      case "x86_64", "aarch64", "riscv64", "loongarch64" -> null;
+      default ->
+          "the machine "
+              + System.getProperty("os.arch")
+              + " is not among those with known ioctl numbers"
+              + " (x86_64, aarch64, riscv64, loongarch64)";
+    };
+  }
+
+  private static String osName() {
+    String name = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+    return name.startsWith("linux") ? "linux" : name.replaceAll("[^a-z0-9]", "");
+  }
+
+  private static String archName() {
+    String arch = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
+    return arch.equals("amd64") ? "x86_64" : arch;
+  }
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.jna;
+
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import com.sun.jna.Pointer;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import org.luo4j.internal.bridge.Abi;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Machine;
+import org.luo4j.internal.bridge.ProcFd;
+
+/**
+ * The bridge over JNA: the C library's functions, mapped directly ({@link LibC}), and the kernel's
+ * structures written and read as byte arrays. Needs no library of luo4j's own. Stateless; any
+ * thread.
+ */
+public final class JnaBridge implements Bridge {
+
+  private static final byte[] DEVICE = (Abi.DEVICE + "\0").getBytes();
+  private static final byte[] EMPTY_PATH = {0};
+
+  private JnaBridge() {}
+
+  /**
+   * Loads JNA, on the first call, and returns the bridge.
+   *
+   * @throws IOException when JNA is not there or cannot load its own library
+   */
+  public static JnaBridge load() throws IOException {
+    String reason = Machine.whyNoNativeBridge();
+    if (reason != null) {
+      throw new IOException("no JNA bridge: " + reason);
+    }
+    try {
+      LibC.bind();
+    } catch (IllegalCallerException e) {
+      throw new IOException(
+          "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
+              + " =org.luo4j,com.sun.jna when luo4j is on the module path",
+          e);
+    } catch (LinkageError e) {
+      throw new IOException(
+          "JNA could not load its own library: "
+              + e
+              + "; is its temporary folder ("
+              + System.getProperty("jna.tmpdir", System.getProperty("java.io.tmpdir"))
+              + ") unwritable or mounted noexec? Set -Djna.tmpdir, or -Djna.boot.library.path to an"
+              + " installed libjnidispatch.so",
+          e);
+    }
+    return new JnaBridge();
+  }
+
+  @Override
+  public String name() {
+    return "jna";
+  }
+
+  /** The result, or -errno. To be called at once: the errno is the thread's last call's. */
+  private static long result(long rc) {
+    return rc < 0 ? -(long) Native.getLastError() : rc;
+  }
+
+  private static int result(int rc) {
+    return rc < 0 ? -Native.getLastError() : rc;
+  }
+
+  @Override
+  public int openDevice() {
+    return result(LibC.open(DEVICE, LibC.O_RDWR | LibC.O_CLOEXEC));
+  }
+
+  @Override
+  public int createSession(int device, byte[] name) {
+    return sessionCall(device, Abi.CREATE_SESSION, name);
+  }
+
+  @Override
+  public int retrieveSession(int device, byte[] name) {
+    return sessionCall(device, Abi.RETRIEVE_SESSION, name);
+  }
+
+  private static int sessionCall(int device, int request, byte[] name) {
+    if (name.length != Abi.NAME_LENGTH) {
+      return -Errno.EINVAL;
+    }
+    ByteBuffer argument = argument(Abi.SESSION_STRUCT_BYTES, -1);
+    argument.put(Abi.BODY_OFFSET, name);
+    int rc = result(LibC.ioctl(device, request, argument.array()));
+    return rc < 0 ? rc : argument.getInt(Abi.FD_OFFSET);
+  }
+
+  @Override
+  public int preserve(int session, int fd, long token) {
+    ByteBuffer argument = argument(Abi.FD_STRUCT_BYTES, fd);
+    argument.putLong(Abi.BODY_OFFSET, token);
+    return result(LibC.ioctl(session, Abi.SESSION_PRESERVE_FD, argument.array()));
+  }
+
+  @Override
+  public int retrieve(int session, long token) {
+    ByteBuffer argument = argument(Abi.FD_STRUCT_BYTES, -1);
+    argument.putLong(Abi.BODY_OFFSET, token);
+    int rc = result(LibC.ioctl(session, Abi.SESSION_RETRIEVE_FD, argument.array()));
+    return rc < 0 ? rc : argument.getInt(Abi.FD_OFFSET);
+  }
+
+  @Override
+  public int finish(int session) {
+    return result(
+        LibC.ioctl(session, Abi.SESSION_FINISH, argument(Abi.FINISH_STRUCT_BYTES, 0).array()));
+  }
+
+  @Override
+  public int sessionName(int session, byte[] name) {
+    if (name.length != Abi.NAME_LENGTH) {
+      return -Errno.EINVAL;
+    }
+    ByteBuffer argument = argument(Abi.NAME_STRUCT_BYTES, 0);
+    int rc = result(LibC.ioctl(session, Abi.SESSION_GET_NAME, argument.array()));
+    if (rc >= 0) {
+      argument.get(Abi.BODY_OFFSET, name);
+    }
+    return rc;
+  }
+
+  /** A zeroed structure with its size, and the 32-bit field that follows it in all of them. */
+  private static ByteBuffer argument(int bytes, int second) {
+    return ByteBuffer.allocate(bytes)
+        .order(ByteOrder.nativeOrder())
+        .putInt(0, bytes)
+        .putInt(Abi.FD_OFFSET, second);
+  }
+
+  @Override
+  public int ioctl(int fd, int request, byte[] argument) {
+    if (argument.length < 4 || argument.length > 4096) {
+      return -Errno.EINVAL;
+    }
+    int size = ByteBuffer.wrap(argument).order(ByteOrder.nativeOrder()).getInt(0);
+    if (Integer.compareUnsigned(size, argument.length) > 0) {
+      return -Errno.EFAULT;
+    }
+    return result(LibC.ioctl(fd, Integer.toUnsignedLong(request), argument));
+  }
+
+  @Override
+  public int memfdCreate(byte[] name, int flags) {
+    return result(LibC.memfd_create(Arrays.copyOf(name, name.length + 1), flags));
+  }
+
+  @Override
+  public int close(int fd) {
+    return result(LibC.close(fd));
+  }
+
+  @Override
+  public int duplicate(int fd) {
+    return result(LibC.fcntl(fd, LibC.F_DUPFD_CLOEXEC, 0));
+  }
+
+  @Override
+  public int descriptorFlags(int fd) {
+    return result(LibC.fcntl(fd, LibC.F_GETFD, 0));
+  }
+
+  @Override
+  public int setDescriptorFlags(int fd, int flags) {
+    return result(LibC.fcntl(fd, LibC.F_SETFD, flags));
+  }
+
+  @Override
+  public int statusFlags(int fd) {
+    return result(LibC.fcntl(fd, LibC.F_GETFL, 0));
+  }
+
+  @Override
+  public int seals(int fd) {
+    return result(LibC.fcntl(fd, LibC.F_GET_SEALS, 0));
+  }
+
+  @Override
+  public int addSeals(int fd, int seals) {
+    return result(LibC.fcntl(fd, LibC.F_ADD_SEALS, Integer.toUnsignedLong(seals)));
+  }
+
+  @Override
+  public long size(int fd) {
+    return stat(fd, LibC.STATX_SIZE, LibC.STATX_SIZE_OFFSET);
+  }
+
+  @Override
+  public long allocated(int fd) {
+    long blocks = stat(fd, LibC.STATX_BLOCKS, LibC.STATX_BLOCKS_OFFSET);
+    return blocks < 0 ? blocks : blocks * 512;
+  }
+
+  /** statx(2), whose structure is the same on every machine, as struct stat is not. */
+  private static long stat(int fd, int mask, int fieldOffset) {
+    byte[] fields = new byte[LibC.STATX_BYTES];
+    int rc = result(LibC.statx(fd, EMPTY_PATH, LibC.AT_EMPTY_PATH, mask, fields));
+    return rc < 0
+        ? rc
+        : ByteBuffer.wrap(fields).order(ByteOrder.nativeOrder()).getLong(fieldOffset);
+  }
+
+  @Override
+  public int truncate(int fd, long size) {
+    return result(LibC.ftruncate(fd, size));
+  }
+
+  @Override
+  public int allocate(int fd, int mode, long offset, long length) {
+    return result(LibC.fallocate(fd, mode, offset, length));
+  }
+
+  @Override
+  public long seek(int fd, long offset, int whence) {
+    return result(LibC.lseek(fd, offset, whence));
+  }
+
+  @Override
+  public long read(int fd, ByteBuffer buffer, int start, int length, long fileOffset) {
+    long to = address(buffer, start, length);
+    if (to == 0) {
+      return -Errno.EFAULT;
+    }
+    return result(
+        fileOffset < 0 ? LibC.read(fd, to, length) : LibC.pread(fd, to, length, fileOffset));
+  }
+
+  @Override
+  public long write(int fd, ByteBuffer buffer, int start, int length, long fileOffset) {
+    long from = address(buffer, start, length);
+    if (from == 0) {
+      return -Errno.EFAULT;
+    }
+    return result(
+        fileOffset < 0 ? LibC.write(fd, from, length) : LibC.pwrite(fd, from, length, fileOffset));
+  }
+
+  /** The address of {@code buffer[start]}; 0 when it is not direct or too short. */
+  private static long address(ByteBuffer buffer, int start, int length) {
+    if (!buffer.isDirect()
+        || start < 0
+        || length < 0
+        || (long) start + length > buffer.capacity()) {
+      return 0;
+    }
+    return Pointer.nativeValue(Native.getDirectBufferPointer(buffer)) + start;
+  }
+
+  @Override
+  public long map(int fd, long offset, long length, boolean writable) {
+    if (length <= 0 || length > Long.MAX_VALUE - Abi.MAP_ALIGNMENT) {
+      return -Errno.EINVAL;
+    }
+    // Reserve address space with room to align, map the file over the aligned part, drop the rest.
+    long reserved = length + Abi.MAP_ALIGNMENT;
+    long base = result(LibC.mmap(0, reserved, LibC.PROT_NONE, LibC.MAP_RESERVE, -1, 0));
+    if (base < 0) {
+      return base;
+    }
+    long aligned = (base + Abi.MAP_ALIGNMENT - 1) & -Abi.MAP_ALIGNMENT;
+    int protection = LibC.PROT_READ | (writable ? LibC.PROT_WRITE : 0);
+    long map =
+        result(
+            LibC.mmap(aligned, length, protection, LibC.MAP_SHARED | LibC.MAP_FIXED, fd, offset));
+    if (map < 0) {
+      LibC.munmap(base, reserved);
+      return map;
+    }
+    long page = LibC.getpagesize();
+    long end = (aligned + length + page - 1) & -page;
+    if (aligned > base) {
+      LibC.munmap(base, aligned - base);
+    }
+    if (base + reserved > end) {
+      LibC.munmap(end, base + reserved - end);
+    }
+    return aligned;
+  }
+
+  @Override
+  public int unmap(long address, long length) {
+    return result(LibC.munmap(address, length));
+  }
+
+  @Override
+  public int advise(long address, long length, int advice) {
+    return result(LibC.madvise(address, length, advice));
+  }
+
+  @Override
+  public ByteBuffer view(long address, int length) {
+    return new Pointer(address).getByteBuffer(0, length).order(ByteOrder.nativeOrder());
+  }
+
+  @Override
+  public String describe(int fd) {
+    return ProcFd.describe(fd);
+  }
+
+  /**
+   * The C library of a 64-bit Linux: long is int64_t, size_t and off_t are passed as long. The
+   * variadic ones (ioctl, fcntl) take their arguments as fixed ones do on all machines that {@link
+   * Machine} admits. Numbers from the headers named.
+   */
+  private static final class LibC {
+
+    // asm-generic/fcntl.h and linux/fcntl.h
+    static final int O_RDWR = 2;
+    static final int O_CLOEXEC = 0x80000;
+    static final int F_GETFD = 1;
+    static final int F_SETFD = 2;
+    static final int F_GETFL = 3;
+    static final int F_DUPFD_CLOEXEC = 1030;
+    static final int F_ADD_SEALS = 1033;
+    static final int F_GET_SEALS = 1034;
+    static final int AT_EMPTY_PATH = 0x1000;
+
+    // linux/stat.h
+    static final int STATX_SIZE = 0x200;
+    static final int STATX_BLOCKS = 0x400;
+    static final int STATX_BYTES = 256;
+    static final int STATX_SIZE_OFFSET = 40;
+    static final int STATX_BLOCKS_OFFSET = 48;
+
+    // asm-generic/mman-common.h
+    static final int PROT_NONE = 0;
+    static final int PROT_READ = 1;
+    static final int PROT_WRITE = 2;
+    static final int MAP_SHARED = 1;
+    static final int MAP_FIXED = 0x10;
+
+    /** MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE. */
+    static final int MAP_RESERVE = 0x2 | 0x20 | 0x4000;
+
+    private static boolean bound;
+
+    static synchronized void bind() {
+      if (!bound) {
+        Native.register(LibC.class, NativeLibrary.getProcess());
+        bound = true;
+      }
+    }
+
+    static native int open(byte[] path, int flags);
+
+    static native int close(int fd);
+
+    static native int ioctl(int fd, long request, byte[] argument);
+
+    static native int memfd_create(byte[] name, int flags);
+
+    static native int fcntl(int fd, int command, long argument);
+
+    static native int statx(int fd, byte[] path, int flags, int mask, byte[] fields);
+
+    static native int ftruncate(int fd, long size);
+
+    static native int fallocate(int fd, int mode, long offset, long length);
+
+    static native long lseek(int fd, long offset, int whence);
+
+    static native long read(int fd, long address, long length);
+
+    static native long pread(int fd, long address, long length, long offset);
+
+    static native long write(int fd, long address, long length);
+
+    static native long pwrite(int fd, long address, long length, long offset);
+
+    static native long mmap(
+        long address, long length, int protection, int flags, int fd, long offset);
+
+    static native int munmap(long address, long length);
+
+    static native int madvise(long address, long length, int advice);
+
+    static native int getpagesize();
+  }
+}

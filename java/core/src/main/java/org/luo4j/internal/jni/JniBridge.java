@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.jni;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.ProcFd;
+
+/**
+ * The bridge over JNI: each method is the function of {@code native/luo_jni.c} with its name. The
+ * library's {@code JNI_OnLoad} binds them; it is loaded once a class loader. Stateless; any thread.
+ */
+public final class JniBridge implements Bridge {
+
+  /** What {@link #bridgeVersion} answers in a library that fits this class. */
+  private static final int VERSION = 1;
+
+  private JniBridge() {}
+
+  /**
+   * Loads the library, on the first call, and returns the bridge.
+   *
+   * @throws IOException when no library could be loaded, with every attempt as a suppressed cause
+   */
+  public static JniBridge load() throws IOException {
+    NativeLibrary.load();
+    int version = bridgeVersion();
+    if (version != VERSION) {
+      throw new IOException(
+          "the loaded libluo4j.so is of bridge version "
+              + version
+              + ", this jar wants "
+              + VERSION
+              + ": use the library of the same release, or unset -D"
+              + NativeLibrary.PATH_PROPERTY);
+    }
+    return new JniBridge();
+  }
+
+  @Override
+  public String name() {
+    return "jni";
+  }
+
+  @Override
+  public String describe(int fd) {
+    return ProcFd.describe(fd);
+  }
+
+  @Override
+  public ByteBuffer view(long address, int length) {
+    return bufferAt(address, length).order(ByteOrder.nativeOrder());
+  }
+
+  private static native int bridgeVersion();
+
+  private static native ByteBuffer bufferAt(long address, int length);
+
+  @Override
+  public native int openDevice();
+
+  @Override
+  public native int createSession(int device, byte[] name);
+
+  @Override
+  public native int retrieveSession(int device, byte[] name);
+
+  @Override
+  public native int preserve(int session, int fd, long token);
+
+  @Override
+  public native int retrieve(int session, long token);
+
+  @Override
+  public native int finish(int session);
+
+  @Override
+  public native int sessionName(int session, byte[] name);
+
+  @Override
+  public native int ioctl(int fd, int request, byte[] argument);
+
+  @Override
+  public native int memfdCreate(byte[] name, int flags);
+
+  @Override
+  public native int close(int fd);
+
+  @Override
+  public native int duplicate(int fd);
+
+  @Override
+  public native int descriptorFlags(int fd);
+
+  @Override
+  public native int setDescriptorFlags(int fd, int flags);
+
+  @Override
+  public native int statusFlags(int fd);
+
+  @Override
+  public native int seals(int fd);
+
+  @Override
+  public native int addSeals(int fd, int seals);
+
+  @Override
+  public native long size(int fd);
+
+  @Override
+  public native long allocated(int fd);
+
+  @Override
+  public native int truncate(int fd, long size);
+
+  @Override
+  public native int allocate(int fd, int mode, long offset, long length);
+
+  @Override
+  public native long seek(int fd, long offset, int whence);
+
+  @Override
+  public native long read(int fd, ByteBuffer buffer, int start, int length, long fileOffset);
+
+  @Override
+  public native long write(int fd, ByteBuffer buffer, int start, int length, long fileOffset);
+
+  @Override
+  public native long map(int fd, long offset, long length, boolean writable);
+
+  @Override
+  public native int unmap(long address, long length);
+
+  @Override
+  public native int advise(long address, long length, int advice);
+}

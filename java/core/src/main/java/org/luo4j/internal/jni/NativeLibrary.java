@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.jni;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.apache.commons.io.FileUtils;
+import org.luo4j.internal.bridge.Machine;
+
+/**
+ * Finds and loads libluo4j.so, once a class loader.
+ *
+ * <p>Where {@value #PATH_PROPERTY} is set, that file and no other is loaded. Otherwise the jar's
+ * library for this platform is written to a new folder of mode 0700 under {@value #TMP_PROPERTY}
+ * (default {@code java.io.tmpdir}), loaded and deleted at once: nothing stays behind, and two class
+ * loaders in one JVM each load a file of their own.
+ */
+final class NativeLibrary {
+
+  static final String PATH_PROPERTY = "luo4j.library.path";
+  static final String TMP_PROPERTY = "luo4j.tmpdir";
+
+  private static final String FILE_NAME = "libluo4j.so";
+
+  private static boolean loaded;
+
+  private NativeLibrary() {}
+
+  /** Loads the library unless it is loaded. A failed attempt may be repeated. */
+  static synchronized void load() throws IOException {
+    if (loaded) {
+      return;
+    }
+    String reason = Machine.whyNoNativeBridge();
+    if (reason != null) {
+      throw new IOException("no JNI library: " + reason);
+    }
+    String path = System.getProperty(PATH_PROPERTY);
+    if (path != null) {
+      loadFile(configured(path));
+    } else {
+      loadFromJar();
+    }
+    loaded = true;
+  }
+
+  /** The file that the property names, itself or in the folder that it names. */
+  private static Path configured(String path) throws IOException {
+    Path file = Path.of(path).toAbsolutePath();
+    if (Files.isDirectory(file)) {
+      file = file.resolve(FILE_NAME);
+    }
+    if (!Files.isRegularFile(file)) {
+      throw new IOException(
+          "-D" + PATH_PROPERTY + "=" + path + ": there is no file " + file + "; correct or unset it");
+    }
+    return file;
+  }
+
+  private static void loadFromJar() throws IOException {
+    String resource = "/org/luo4j/native/" + Machine.platform() + "/" + FILE_NAME;
+    try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
+      if (in == null) {
+        throw new IOException(
+            "this build of luo4j carries no JNI library for "
+                + Machine.platform()
+                + " ("
+                + resource
+                + "): build it with cmake and set -D"
+                + PATH_PROPERTY
+                + ", or use JNA");
+      }
+      Path folder = privateFolder();
+      try {
+        Path file = folder.resolve(FILE_NAME);
+        Files.copy(in, file);
+        loadFile(file);
+      } finally {
+        FileUtils.deleteDirectory(folder.toFile());
+      }
+    }
+  }
+
+  private static Path privateFolder() throws IOException {
+    Path parent =
+        Path.of(System.getProperty(TMP_PROPERTY, System.getProperty("java.io.tmpdir")))
+            .toAbsolutePath();
+    FileAttribute<?>[] mode =
+        FileSystems.getDefault().supportedFileAttributeViews().contains("posix")
+            ? new FileAttribute<?>[] {
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))
+            }
+            : new FileAttribute<?>[0];
+    try {
+      return Files.createTempDirectory(parent, "luo4j-", mode);
+    } catch (IOException e) {
+      throw new IOException(
+          "cannot write the JNI library under "
+              + parent
+              + " ("
+              + e
+              + "): set -D"
+              + TMP_PROPERTY
+              + " to a folder that exists and is writable, or -D"
+              + PATH_PROPERTY
+              + " to the library itself",
+          e);
+    }
+  }
+
+  private static void loadFile(Path file) throws IOException {
+    ElfFile.check(file, Machine.platform());
+    try {
+      System.load(file.toString());
+    } catch (UnsatisfiedLinkError e) {
+      throw new IOException(file + " could not be loaded: " + e.getMessage() + hint(e), e);
+    } catch (IllegalCallerException e) {
+      throw new IOException(
+          "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
+              + " =org.luo4j,com.sun.jna when luo4j is on the module path",
+          e);
+    }
+  }
+
+  private static String hint(UnsatisfiedLinkError e) {
+    String message = String.valueOf(e.getMessage());
+    if (message.contains("failed to map segment")) {
+      return "; is that folder mounted noexec? Set -D"
+          + TMP_PROPERTY
+          + " to a folder that is not, or -D"
+          + PATH_PROPERTY
+          + " to the library itself";
+    }
+    if (message.contains("already loaded in another classloader")) {
+      return "; a file can be loaded by one class loader only: unset -D"
+          + PATH_PROPERTY
+          + ", or load luo4j in a class loader that both share";
+    }
+    return "";
+  }
+}

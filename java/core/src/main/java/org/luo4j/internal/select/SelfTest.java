@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.select;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import org.luo4j.internal.bridge.Abi;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
+
+/**
+ * What a native bridge must do before it is trusted: errno comes through, a memfd can be made,
+ * written by call and read by mapping, 64-bit values pass whole, and nothing stays open.
+ */
+final class SelfTest {
+
+  private static final long VALUE = 0x0123_4567_89AB_CDEFL;
+  private static final long BIG = (5L << 32) + 8;
+
+  private SelfTest() {}
+
+  /**
+   * Runs all of it.
+   *
+   * @throws IOException naming the step that went wrong
+   */
+  static void run(Bridge bridge) throws IOException {
+    expect(-Errno.EBADF, bridge.size(-1), "fstat of fd -1");
+    byte[] name = "luo4j-self-test\0".getBytes();
+    int fd = bridge.memfdCreate(name, Abi.MFD_CLOEXEC | Abi.MFD_ALLOW_SEALING);
+    if (fd < 0) {
+      throw new IOException("self-test: memfd_create: " + Errno.describe(-fd));
+    }
+    try {
+      memory(bridge, fd);
+    } finally {
+      expect(0, bridge.close(fd), "close");
+    }
+    expect(-Errno.EBADF, bridge.size(fd), "fstat after close");
+  }
+
+  private static void memory(Bridge bridge, int fd) throws IOException {
+    expect(0, bridge.truncate(fd, BIG), "ftruncate beyond 4 GiB");
+    expect(BIG, bridge.size(fd), "fstat");
+    expect(Abi.FD_CLOEXEC, bridge.descriptorFlags(fd), "fcntl F_GETFD");
+    ByteBuffer buffer = ByteBuffer.allocateDirect(8).putLong(0, VALUE);
+    expect(8, bridge.write(fd, buffer, 0, 8, BIG - 8), "pwrite");
+    long offset = BIG - 8;
+    long address = bridge.map(fd, offset, 8, true);
+    if (address <= 0) {
+      throw new IOException("self-test: mmap: " + Errno.describe((int) -address));
+    }
+    try {
+      expect(0, address % Abi.MAP_ALIGNMENT, "alignment of mmap");
+      ByteBuffer view = bridge.view(address, 8).order(buffer.order());
+      expect(VALUE, view.getLong(0), "what the mapping shows");
+      view.putLong(0, ~VALUE);
+      expect(8, bridge.read(fd, buffer, 0, 8, offset), "pread");
+      expect(~VALUE, buffer.getLong(0), "what the file shows");
+    } finally {
+      expect(0, bridge.unmap(address, 8), "munmap");
+    }
+  }
+
+  private static void expect(long wanted, long actual, String step) throws IOException {
+    if (wanted != actual) {
+      throw new IOException("self-test: " + step + " gave " + actual + ", not " + wanted);
+    }
+  }
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Linux's Live Update Orchestrator for the JVM: sessions that carry memfds across a kexec.
+ *
+ * <p>{@link org.luo4j.LiveUpdate} creates and retrieves a {@link org.luo4j.Session}; a session
+ * preserves and retrieves a {@link org.luo4j.MemFd}; a memfd is mapped as a {@link
+ * org.luo4j.MemoryRegion}. What the kernel refuses is a {@link org.luo4j.LuoException} with its
+ * errno.
+ *
+ * <p>Threads: every method of every public type may be called by any thread, except builders, which
+ * are for one. Ownership: Session and MemFd each own one fd until they are closed; none is closed
+ * by garbage collection, as that could drop what is preserved. No argument and no result is null.
+ *
+ * <p>Sources: include/uapi/linux/liveupdate.h, kernel/liveupdate/ and mm/memfd_luo.c of Linux 7.3;
+ * memfd_create(2), fcntl(2), madvise(2).
+ */
+package org.luo4j;
