@@ -1,0 +1,200 @@
+#!/usr/bin/env bash
+# Tests luo4j on a real kernel with LUO, through real kexec reboots, in QEMU.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib/common.sh
+. "$here/lib/common.sh"
+# shellcheck source=scripts/lib/arch.sh
+. "$here/lib/arch.sh"
+# shellcheck source=scripts/lib/guest.sh
+. "$here/lib/guest.sh"
+
+usage() {
+	cat <<'END'
+usage: kernel-test.sh [options]
+
+Boots a virtual machine with a LUO kernel, runs luo4j's contract suite in it,
+preserves memfds from a JVM, jumps into the next kernel with kexec, verifies
+and preserves them again, and jumps once more. A second run goes from an older
+kernel to the newer one. Prints each result as it comes and at the end
+"N passed, N failed, N skipped"; ends with 0 only if nothing failed, nothing
+was skipped and every stage was completed.
+
+  --bench                     measure the update window instead of testing
+  --demo FILE                 run the demo with FILE as its input instead
+  --no-upgrade                leave out the run from an older to a newer kernel
+  --kernel-image FILE         kernel to use (default: the one build-kernel.sh makes)
+  --second-kernel-image FILE  older kernel for the upgrade run (default: built
+                              from the next older version to be had)
+  --arch ARCH                 x86_64 (default) or aarch64
+  --accel NAME                QEMU accelerator: tcg (default) or kvm
+  --memory MIB                memory of the guest (default: fits the plan)
+  --timeout SECONDS           limit for each stage, from one boot to the next
+                              (default: 600)
+  --no-build                  use the jars that are there; do not run Maven
+  --guest-lib DIR             jars for the guest's class path (default:
+                              java/core/target/guest in the checkout)
+  --keep DIR                  keep the serial logs and the guest's files in DIR
+  --list                      print the stages and what they run, and boot nothing
+  --help                      print this
+
+Needs a JDK with jlink and Maven. As root on Debian it installs what else it
+misses (QEMU, busybox, cpio, a C compiler); else it names it. Environment:
+JAVA_HOME (the JDK), LUO4J_CACHE (cache folder, default ~/.cache/luo4j).
+END
+}
+
+arch=x86_64 plan=test upgrade=yes kernel= old_kernel= input= limit=600 memory=
+build=yes jars=$LUO4J_ROOT/java/core/target/guest keep= list=
+GUEST_ACCEL=tcg
+while [ $# -gt 0 ]; do
+	case $1 in
+	--bench) plan=bench ;;
+	--demo) option_value "$1" $#; plan=demo input=$2; shift ;;
+	--no-upgrade) upgrade= ;;
+	--kernel-image) option_value "$1" $#; kernel=$2; shift ;;
+	--second-kernel-image) option_value "$1" $#; old_kernel=$2; shift ;;
+	--arch) option_value "$1" $#; arch=$2; shift ;;
+	--accel) option_value "$1" $#; GUEST_ACCEL=$2; shift ;;
+	--memory) option_value "$1" $#; memory=$2; shift ;;
+	--timeout) option_value "$1" $#; limit=$2; shift ;;
+	--no-build) build= ;;
+	--guest-lib) option_value "$1" $#; jars=$2; shift ;;
+	--keep) option_value "$1" $#; keep=$2; shift ;;
+	--list) list=yes ;;
+	--help) usage; exit ;;
+	*) usage_error "unknown option '$1'" ;;
+	esac
+	shift
+done
+set_arch "$arch"
+[ -z "$input" ] || [ -f "$input" ] || die "--demo: no file $input"
+[[ $limit =~ ^[1-9][0-9]*$ ]] || usage_error "--timeout '$limit' is no number of seconds"
+[[ $memory =~ ^([1-9][0-9]*)?$ ]] || usage_error "--memory '$memory' is no number of MiB"
+
+if [ -n "$list" ]; then
+	# the plans are the functions plan_NAME of the guest's init
+	sed -n '/^plan_.*() {$/,/^}$/p' "$here/guest/init" | sed -e 's/^\(plan_\)\(.*\)() {$/plan \2/' \
+		-e '/^}$/d' -e '/esac$/d' -e '/case /d' -e '/;;$/d' -e 's/^\t\([0-9]\))$/  stage \1/' -e 's/^\t\t/    /'
+	exit
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-guest.XXXXXX")
+cleanup() {
+	stop_qemu
+	if [ -n "$keep" ]; then
+		mkdir -p "$keep"
+		rm -f "$work/serial"
+		cp -a "$work/." "$keep/" && say "logs and files are in $keep"
+	fi
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+passed=0 failed=0 skipped=0
+stage= done_stages= stage_results=0
+
+# result LINE: counts and shows one line of the guest.
+result() {
+	case $1 in
+	'PASS '*) passed=$((passed + 1)) stage_results=$((stage_results + 1)) ;;
+	'FAIL '*) failed=$((failed + 1)) stage_results=$((stage_results + 1)) ;;
+	'SKIP '*) skipped=$((skipped + 1)) stage_results=$((stage_results + 1)) ;;
+	'STAGE '*)
+		stage=${1#STAGE } stage=${stage%% *} stage_results=0
+		;;
+	'STAGE-DONE '*)
+		done_stages="$done_stages ${1#STAGE-DONE }"
+		[ "$stage_results" -gt 0 ] || [[ $plan = bench || $plan = demo ]] || fail "${1#STAGE-DONE }: no test ran in this stage"
+		;;
+	esac
+	printf '%s\n' "$1"
+}
+
+# fail TEST: REASON...: a failure of the run itself.
+fail() {
+	printf 'FAIL harness %s\n' "$*"
+	failed=$((failed + 1))
+}
+
+# run_plan NAME STAGES KERNEL NEXT MEMORY [LABEL]: boots the plan and checks
+# that each of its stages was completed.
+run_plan() {
+	local name=$1 stages=$2 first=$3 next=$4 memory=$5 label=${6:-} n log=$work/$1.log started=$SECONDS
+	guest_disk "$work" "$jars" "$next" "$input"
+	say "booting kernel $(kernel_release "$first") ($name plan, $memory MiB)"
+	stage= done_stages=
+	boot_guest "$work" "$first" "$memory" "$limit" "$log" \
+		"luo4j.plan=$name luo4j.stage=1${label:+ luo4j.label=$label}" result
+	for n in $(seq "$stages"); do
+		[[ "$done_stages " != *" $name-$n "* ]] || continue
+		fail "stage $name-$n: ${BOOT_END:-the guest stopped before the end of this stage}; last lines of its console:"
+		tail -n 40 "$log" | sed 's/^/  | /'
+		BOOT_END=
+		break
+	done
+	[ -z "$BOOT_END" ] || fail "plan $name: $BOOT_END"
+	say "$name plan took $(duration $((SECONDS - started)))"
+}
+
+need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" /bin/busybox=busybox-static cpio=cpio gzip=gzip setpriv=util-linux \
+	/sbin/mkfs.ext4=e2fsprogs "$ARCH_CC_TOOL" /usr/include/stdio.h=libc6-dev
+! ldd /bin/busybox >/dev/null 2>&1 || die "/bin/busybox is not a static program. Install busybox-static"
+
+if [ -n "$kernel" ]; then
+	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$kernel" | tail -n 1)
+else
+	kernel=$("$here/build-kernel.sh" --arch "$ARCH" | tail -n 1)
+fi
+release=$(kernel_release "$kernel")
+
+if [ "$plan" != test ]; then
+	upgrade=
+elif [ -n "$upgrade" ] && [ -n "$old_kernel" ]; then
+	old_kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$old_kernel" | tail -n 1)
+elif [ -n "$upgrade" ]; then
+	version=$("$here/build-kernel.sh" --list | awk '{ print $1 }' | uniq |
+		while read -r v; do
+			[[ $release = "$v".* || $release = "$v" || $(printf '%s\n%s\n' "$v" "$release" | sort -V | tail -n 1) = "$v" ]] || printf '%s\n' "$v"
+		done | head -n 1)
+	if [ -n "$version" ]; then
+		old_kernel=$("$here/build-kernel.sh" --arch "$ARCH" --version "$version" | tail -n 1)
+	else
+		say "no upgrade run: no LUO kernel older than $release is to be had; give one with --second-kernel-image"
+		upgrade=
+	fi
+fi
+
+if [ -n "$build" ]; then
+	have mvn || die "no Maven (mvn) to build luo4j with. Install it, or use --no-build with jars that are there"
+	say "building luo4j"
+	(cd "$LUO4J_ROOT" && mvn -B -q -DskipTests package) >&2 || die "Maven could not build luo4j; see above"
+fi
+compgen -G "$jars/*.jar" >/dev/null || die "no jars in $jars. Build luo4j first (leave out --no-build), or name their folder with --guest-lib"
+
+guest_initramfs "$work"
+case $plan in
+test)
+	run_plan test 3 "$kernel" "$kernel" "${memory:-3072}"
+	if [ -n "$upgrade" ]; then
+		run_plan upgrade 2 "$old_kernel" "$kernel" "${memory:-3072}" "upgrade-$(kernel_release "$old_kernel")-to-$release"
+	fi
+	;;
+bench)
+	run_plan bench 2 "$kernel" "$kernel" "${memory:-6144}"
+	;;
+demo)
+	# the input in the page cache and in the memfd, the KHO scratch area, the JVM
+	run_plan demo 2 "$kernel" "$kernel" "${memory:-$((3 * $(stat -c %s "$input") / 1048576 + 2048))}"
+	;;
+esac
+
+if [ "$plan" = test ] && [ $((passed + failed + skipped)) -eq 0 ]; then
+	fail "plan test: no test ran"
+fi
+status=0
+[ $failed -eq 0 ] && [ $skipped -eq 0 ] || status=1
+printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
+exit $status

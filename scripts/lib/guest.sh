@@ -1,0 +1,157 @@
+# shellcheck shell=bash
+# Makes and boots the test guest: a JRE, the class path and the next kernel on
+# a read-only disk, and an initramfs that holds only busybox, init and
+# luo_kexec. Sourced, not run. Needs common.sh and arch.sh.
+
+# Modules of the guest's JRE: what luo4j, JNA and the JUnit platform use
+GUEST_MODULES=java.base,java.logging,java.management,java.xml,java.compiler,jdk.management,jdk.unsupported
+
+# java_home: prints the home of the JDK in use: $JAVA_HOME or that of javac.
+java_home() {
+	local home=${JAVA_HOME:-}
+	[ -n "$home" ] || ! have javac || home=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
+	[ -x "$home/bin/jlink" ] || die "no JDK with jlink${home:+ in $home}. Install one (Debian: openjdk-17-jdk-headless) or point JAVA_HOME at it"
+	printf '%s\n' "$home"
+}
+
+# guest_jre: makes the guest's JRE, or finds it in the cache, and prints its folder.
+guest_jre() {
+	local home key dest
+	home=$(java_home)
+	key=$("$home/bin/java" -version 2>&1 | cat - <(printf '%s %s' "$ARCH" "$GUEST_MODULES") | sha256sum | cut -c 1-12)
+	dest=$LUO4J_CACHE_DIR/jre/$ARCH-$key
+	if [ ! -d "$dest" ]; then
+		say "linking a JRE from $("$home/bin/java" -version 2>&1 | sed -n 2p)"
+		mkdir -p "$LUO4J_CACHE_DIR/jre"
+		rm -rf "$dest.new.$$"
+		"$home/bin/jlink" --add-modules "$GUEST_MODULES" --strip-java-debug-attributes \
+			--no-man-pages --no-header-files --output "$dest.new.$$" >&2 ||
+			die "jlink failed; is $home a whole JDK (Debian: openjdk-17-jdk-headless)?"
+		# the archive of parsed classes halves the JVM's start-up time
+		"$dest.new.$$/bin/java" -Xshare:dump >/dev/null 2>&1 ||
+			say "java -Xshare:dump failed: JVMs start more slowly in the guest"
+		mv "$dest.new.$$" "$dest"
+	fi
+	printf '%s\n' "$dest"
+}
+
+# guest_libraries JRE DEST: copies the C library and what else the JRE and JNA
+# load under DEST, each at its path on this machine.
+guest_libraries() {
+	local jre=$1 dest=$2 libc name
+	local -a files
+	mapfile -t files < <({
+		ldd "$jre/bin/java"
+		find "$jre/lib" -name '*.so' -exec ldd {} +
+	} 2>/dev/null | grep -o '/[^ ]*' | grep -v ':$' | grep -v "^$jre/" | sort -u)
+	libc=$(printf '%s\n' "${files[@]}" | grep -m 1 '/libc\.so') || true
+	[ -n "$libc" ] || die "ldd finds no glibc under $jre: the guest needs a JDK linked to glibc"
+	# JNA's library is linked against glibc's older, split form
+	for name in libdl.so.2 libm.so.6 libpthread.so.0 librt.so.1; do
+		[ ! -e "${libc%/*}/$name" ] || files+=("${libc%/*}/$name")
+	done
+	mapfile -t files < <(printf '%s\n' "${files[@]}" | sort -u)
+	cp -L --parents "${files[@]}" "$dest/"
+}
+
+# guest_initramfs WORK: makes WORK/initrd.
+guest_initramfs() {
+	local work=$1 root=$1/initramfs dir
+	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/luo4j/disk"
+	cp /bin/busybox "$root/bin/"
+	cp "$LUO4J_ROOT/scripts/guest/init" "$root/init"
+	"$ARCH_CC" -std=gnu11 -O2 -static -Wall -Wextra -Werror \
+		-o "$root/bin/luo_kexec" "$LUO4J_ROOT/native/guest/luo_kexec.c" || die "luo_kexec.c does not compile"
+	ln -s disk/classpath "$root/luo4j/lib"
+	for dir in lib lib64 usr; do
+		ln -s "luo4j/disk/$dir" "$root/$dir"
+	done
+	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$work/initrd"
+}
+
+# guest_disk WORK JARS NEXT_KERNEL [INPUT]: makes WORK/disk.img.
+guest_disk() {
+	local work=$1 jars=$2 next=$3 input=${4:-} root=$1/disk jre size
+	rm -rf "$root"
+	mkdir -p "$root/classpath"
+	jre=$(guest_jre)
+	cp -a "$jre" "$root/jre"
+	guest_libraries "$jre" "$root"
+	cp "$jars"/*.jar "$root/classpath/"
+	cp "$next" "$root/kernel-next"
+	cp "$work/initrd" "$root/initrd"
+	[ -z "$input" ] || cp -l "$input" "$root/input" 2>/dev/null || cp "$input" "$root/input"
+	size=$(du -sk --apparent-size "$root" | cut -f 1)
+	PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -F -O ^has_journal -m 0 -d "$root" "$work/disk.img" \
+		"$((size + size / 8 + 16384))k" >/dev/null || die "mkfs.ext4 could not make the guest's disk in $work; is there space?"
+	rm -rf "$root"
+}
+
+QEMU_PID=
+# stop_qemu: ends the QEMU that boot_guest started, if it still runs.
+stop_qemu() {
+	[ -n "$QEMU_PID" ] || return 0
+	kill -KILL "$QEMU_PID" 2>/dev/null || true
+	wait "$QEMU_PID" 2>/dev/null || true
+	QEMU_PID=
+}
+
+# boot_guest WORK KERNEL MEMORY LIMIT LOG CMDLINE HANDLER: boots the guest and
+# calls HANDLER with each "[luo4j] " line, as it comes, without that prefix.
+# The serial console goes to LOG. A stage (see init) that takes more than LIMIT
+# seconds ends the guest. Sets BOOT_END to "" (the guest ended by itself) or to
+# what went wrong.
+boot_guest() {
+	local work=$1 kernel=$2 memory=$3 limit=$4 log=$5 cmdline=$6 handler=$7
+	local line='' part status deadline=$((SECONDS + $4)) serial
+	local fifo=$work/serial
+	BOOT_END=
+	rm -f "$fifo"
+	mkfifo "$fifo"
+	: >"$log"
+	# setpriv: QEMU dies with this script, however that ends
+	setpriv --pdeathsig KILL "$ARCH_QEMU" "${ARCH_QEMU_ARGS[@]}" \
+		-accel "$GUEST_ACCEL" -cpu max -smp 2 -m "$memory" \
+		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
+		-drive "file=$work/disk.img,if=none,id=disk,format=raw,readonly=on" -device virtio-blk-pci,drive=disk \
+		-kernel "$kernel" -initrd "$work/initrd" \
+		-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 quiet loglevel=1 $cmdline" \
+		</dev/null >"$fifo" 2>"$work/qemu.err" &
+	QEMU_PID=$!
+	exec {serial}<"$fifo"
+	while :; do
+		status=0
+		IFS= read -r -t 1 part <&"$serial" || status=$?
+		line+=$part
+		if [ $status -gt 128 ]; then
+			# nothing more within a second: the line may be unfinished
+			[ $SECONDS -lt $deadline ] || { BOOT_END="no end within $limit s"; break; }
+			continue
+		fi
+		line=${line%$'\r'}
+		[ -z "$line" ] || printf '%s\n' "$line" >>"$log"
+		case $line in
+		*'[luo4j] '*)
+			line=${line#*'[luo4j] '}
+			[[ $line != 'STAGE '* ]] || deadline=$((SECONDS + limit))
+			"$handler" "$line"
+			;;
+		esac
+		line=
+		[ $status -eq 0 ] || break
+		[ $SECONDS -lt $deadline ] || { BOOT_END="no end within $limit s"; break; }
+	done
+	exec {serial}<&-
+	if [ -n "$BOOT_END" ]; then
+		stop_qemu
+		return
+	fi
+	status=0
+	wait "$QEMU_PID" || status=$?
+	QEMU_PID=
+	if grep -q 'Kernel panic' "$log"; then
+		BOOT_END="the kernel panicked"
+	elif [ $status -ne 0 ]; then
+		BOOT_END="QEMU ended with status $status: $(tr '\n' ' ' <"$work/qemu.err")"
+	fi
+}
