@@ -37,7 +37,7 @@ build packages it misses; else it names them. Environment: LUO4J_DEBIAN_MIRROR
 END
 }
 
-arch=x86_64 suites=(trixie-backports sid) version= source= image= action=build
+arch=x86_64 suites=(trixie-backports sid) version='' source='' image='' action=build
 while [ $# -gt 0 ]; do
 	case $1 in
 	--arch) option_value "$1" $#; arch=$2; shift ;;
@@ -63,12 +63,12 @@ trap '[ -z "$make_pid" ] || kill "$make_pid" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# list_versions: prints "X.Y PACKAGE-VERSION SUITE" for each linux-source of the
-# suites, newest X.Y first; of each suite only the newest package of X.Y.
+# list_versions SUITE...: prints "X.Y PACKAGE-VERSION SUITE" for each linux-source
+# of the suites, newest X.Y first; of each suite only the newest package of X.Y.
 list_versions() {
 	local suite
 	local -a names
-	for suite in "${suites[@]}"; do
+	for suite in "$@"; do
 		apt_suite "$suite" amd64
 		mapfile -t names < <(apt-cache "${APT_OPTS[@]}" pkgnames linux-source- | grep -E '^linux-source-[0-9]+\.[0-9]+$')
 		[ ${#names[@]} -gt 0 ] || continue
@@ -84,18 +84,18 @@ wanted_options() {
 
 # check_config FILE: fails naming the wanted options that FILE does not have.
 check_config() {
-	local line name missing=
+	local line name ungranted=''
 	while IFS= read -r line; do
 		case $line in
 		'# '*)
 			name=${line#\# } name=${name%% *}
-			! grep -q "^$name=" "$1" || missing="$missing $name(off)"
+			! grep -q "^$name=" "$1" || ungranted="$ungranted $name(off)"
 			;;
-		*) grep -qxF "$line" "$1" || missing="$missing ${line}" ;;
+		*) grep -qxF "$line" "$1" || ungranted="$ungranted $line" ;;
 		esac
 	done < <(wanted_options)
-	[ -z "$missing" ] ||
-		die "this kernel's Kconfig does not grant:$missing. Adapt scripts/guest/kernel-*.config or take another kernel"
+	[ -z "$ungranted" ] ||
+		die "this kernel's Kconfig does not grant:$ungranted. Adapt scripts/guest/kernel-*.config or take another kernel"
 }
 
 # compile SOURCE BUILD: makes the image in the folder BUILD from SOURCE.
@@ -158,7 +158,7 @@ if [ -n "$image" ]; then
 fi
 
 if [ "$action" = list ]; then
-	list_versions | while read -r v package suite; do
+	list_versions "${suites[@]}" | while read -r v package suite; do
 		! luo_capable "$v" || printf '%s %s %s\n' "$v" "$package" "$suite"
 	done
 	exit
@@ -167,15 +167,14 @@ fi
 hash=$(printf '%s\n' "$ARCH" "$(wanted_options)" | sha256sum | cut -c 1-12)
 
 if [ -n "$source" ]; then
-	[ -f "$source/Kbuild" ] && [ -d "$source/kernel" ] || die "--source: $source is no kernel source tree"
+	[ -f "$source/Kbuild" ] || die "--source: $source is no kernel source tree"
 	[ -d "$source/kernel/liveupdate" ] || die "--source: the kernel in $source has no kernel/liveupdate; LUO came with Linux 6.19"
 	source=$(cd -- "$source" && pwd -P)
 	key=source-$(printf '%s' "$source" | sha256sum | cut -c 1-12)-$ARCH-$hash
 else
 	found=
 	for suite in "${suites[@]}"; do
-		found=$(suites=("$suite") && list_versions | awk -v want="$version" 'want == "" || $1 == want' |
-			head -n 1)
+		found=$(list_versions "$suite" | awk -v want="$version" 'want == "" || $1 == want' | head -n 1)
 		[ -z "$found" ] || break
 	done
 	[ -n "$found" ] || die "no linux-source${version:+-$version} in Debian ${suites[*]}. Choose one that --list shows"

@@ -44,8 +44,8 @@ JAVA_HOME (the JDK), LUO4J_CACHE (cache folder, default ~/.cache/luo4j).
 END
 }
 
-arch=x86_64 plan=test upgrade=yes kernel= old_kernel= input= limit=600 memory=
-build=yes jars=$LUO4J_ROOT/java/core/target/guest keep= list=
+arch=x86_64 plan=test upgrade=yes kernel='' old_kernel='' input='' limit=600 memory=''
+build=yes jars=$LUO4J_ROOT/java/core/target/guest keep='' list=''
 GUEST_ACCEL=tcg
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -94,7 +94,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 passed=0 failed=0 skipped=0
-stage= done_stages= stage_results=0
+done_stages='' stage_results=0
 
 # result LINE: counts and shows one line of the guest.
 result() {
@@ -102,9 +102,7 @@ result() {
 	'PASS '*) passed=$((passed + 1)) stage_results=$((stage_results + 1)) ;;
 	'FAIL '*) failed=$((failed + 1)) stage_results=$((stage_results + 1)) ;;
 	'SKIP '*) skipped=$((skipped + 1)) stage_results=$((stage_results + 1)) ;;
-	'STAGE '*)
-		stage=${1#STAGE } stage=${stage%% *} stage_results=0
-		;;
+	'STAGE '*) stage_results=0 ;;
 	'STAGE-DONE '*)
 		done_stages="$done_stages ${1#STAGE-DONE }"
 		[ "$stage_results" -gt 0 ] || [[ $plan = bench || $plan = demo ]] || fail "${1#STAGE-DONE }: no test ran in this stage"
@@ -125,7 +123,7 @@ run_plan() {
 	local name=$1 stages=$2 first=$3 next=$4 memory=$5 label=${6:-} n log=$work/$1.log started=$SECONDS
 	guest_disk "$work" "$jars" "$next" "$input"
 	say "booting kernel $(kernel_release "$first") ($name plan, $memory MiB)"
-	stage= done_stages=
+	done_stages=''
 	boot_guest "$work" "$first" "$memory" "$limit" "$log" \
 		"luo4j.plan=$name luo4j.stage=1${label:+ luo4j.label=$label}" result
 	for n in $(seq "$stages"); do
@@ -155,10 +153,10 @@ if [ "$plan" != test ]; then
 elif [ -n "$upgrade" ] && [ -n "$old_kernel" ]; then
 	old_kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$old_kernel" | tail -n 1)
 elif [ -n "$upgrade" ]; then
-	version=$("$here/build-kernel.sh" --list | awk '{ print $1 }' | uniq |
-		while read -r v; do
-			[[ $release = "$v".* || $release = "$v" || $(printf '%s\n%s\n' "$v" "$release" | sort -V | tail -n 1) = "$v" ]] || printf '%s\n' "$v"
-		done | head -n 1)
+	# the newest version below this kernel's own
+	version=$("$here/build-kernel.sh" --list | awk '{ print $1 }' | sort -Vru |
+		awk -v own="$(printf '%s' "$release" | cut -d . -f 1,2 | cut -d - -f 1)" \
+			'BEGIN { split(own, o, ".") } { split($1, v, ".") } v[1] < o[1] || v[1] == o[1] && v[2] < o[2] { print; exit }')
 	if [ -n "$version" ]; then
 		old_kernel=$("$here/build-kernel.sh" --arch "$ARCH" --version "$version" | tail -n 1)
 	else

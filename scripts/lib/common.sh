@@ -37,7 +37,7 @@ have() {
 # Missing ones are installed from Debian packages when run as root on a machine
 # with apt; anywhere else the script ends and says what to install.
 need_tools() {
-	local pair probe
+	local pair probe log
 	local -a missing_probes=() missing=()
 	for pair in "$@"; do
 		have "${pair%%=*}" && continue
@@ -50,16 +50,17 @@ need_tools() {
 	[ "$(id -u)" -eq 0 ] ||
 		die "missing: ${missing_probes[*]}. Run: sudo apt-get install --no-install-recommends ${missing[*]}"
 	say "installing packages: ${missing[*]}"
-	{
+	log=$(mktemp)
+	if ! {
 		apt-get -q -o Acquire::Check-Valid-Until=false update &&
 			DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Check-Valid-Until=false \
 				install --no-install-recommends "${missing[@]}"
-	} >"${TMPDIR:-/tmp}/luo4j-apt.$$" 2>&1 || {
-		tail -n 20 "${TMPDIR:-/tmp}/luo4j-apt.$$" >&2
-		rm -f "${TMPDIR:-/tmp}/luo4j-apt.$$"
-		die "apt-get could not install: ${missing[*]}. Fix the cause above, then run this again"
-	}
-	rm -f "${TMPDIR:-/tmp}/luo4j-apt.$$"
+	} >"$log" 2>&1; then
+		tail -n 20 "$log" >&2
+		rm -f "$log"
+		die "apt-get could not install: ${missing[*]}. Remove the cause above, then run this again"
+	fi
+	rm -f "$log"
 	for probe in "${missing_probes[@]}"; do
 		have "$probe" || die "$probe is still missing after installing: ${missing[*]}"
 	done
