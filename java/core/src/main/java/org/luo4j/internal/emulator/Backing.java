@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.emulator;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+
+/**
+ * The bytes of one memfd, in a sparse file that is as long as has been needed so far. What lies
+ * beyond the file's end reads as zeros.
+ *
+ * <p>Once a view was made the file is never cut shorter, so that no access through a view can fault:
+ * bytes that a truncation takes away are zeroed instead.
+ *
+ * <p>Belongs to one {@link MemFile}, whose emulator locks. Input and output go through {@link
+ * RandomAccessFile}, which a thread's interrupt does not close.
+ */
+final class Backing {
+
+  private static final int BLOCK = 1 << 16;
+  private static final byte[] ZEROS = new byte[BLOCK];
+
+  private final Path file;
+  private RandomAccessFile io;
+  private boolean viewed;
+
+  /** A file that is created when it is first needed, or that is there already. */
+  Backing(Path file) {
+    this.file = file;
+  }
+
+  Path file() {
+    return file;
+  }
+
+  /** Fills the buffer from a position, with zeros beyond the file's end. */
+  void read(long position, ByteBuffer buffer, int start, int length) throws IOException {
+    byte[] block = new byte[Math.min(BLOCK, length)];
+    int done = 0;
+    while (done < length) {
+      int count = Math.min(block.length, length - done);
+      read(position + done, block, count);
+      buffer.put(start + done, block, 0, count);
+      done += count;
+    }
+  }
+
+  /** Reads a block, with zeros beyond the file's end. */
+  void read(long position, byte[] block, int count) throws IOException {
+    int got = 0;
+    if (io != null || Files.exists(file)) {
+      open().seek(position);
+      int n;
+      while (got < count && (n = io.read(block, got, count - got)) > 0) {
+        got += n;
+      }
+    }
+    Arrays.fill(block, got, count, (byte) 0);
+  }
+
+  void write(long position, ByteBuffer buffer, int start, int length) throws IOException {
+    byte[] block = new byte[Math.min(BLOCK, length)];
+    open().seek(position);
+    int done = 0;
+    while (done < length) {
+      int count = Math.min(block.length, length - done);
+      buffer.get(start + done, block, 0, count);
+      io.write(block, 0, count);
+      done += count;
+    }
+  }
+
+  /** How long the file is by now. */
+  long length() throws IOException {
+    return io != null ? io.length() : Files.exists(file) ? Files.size(file) : 0;
+  }
+
+  /** Makes the bytes {@code from} to {@code to - 1} zero; blocks that are zero are left alone. */
+  void zero(long from, long to) throws IOException {
+    long end = Math.min(to, length());
+    byte[] block = new byte[BLOCK];
+    for (long at = from; at < end; ) {
+      int count = (int) Math.min(BLOCK, end - at);
+      read(at, block, count);
+      if (!isZero(block, 0, count)) {
+        io.seek(at);
+        io.write(ZEROS, 0, count);
+      }
+      at += count;
+    }
+  }
+
+  /** Makes all bytes from a position on zero, by cutting the file where no view can notice. */
+  void cut(long size) throws IOException {
+    long length = length();
+    if (length <= size) {
+      return;
+    }
+    if (viewed) {
+      zero(size, length);
+    } else {
+      open().setLength(size);
+    }
+  }
+
+  boolean isViewed() {
+    return viewed;
+  }
+
+  /** Maps a range, making the file long enough first. The view outlives the file's deletion. */
+  ByteBuffer view(long position, int length, boolean writable) throws IOException {
+    if (open().length() < position + length) {
+      io.setLength(position + length);
+    }
+    viewed = true;
+    while (true) {
+      boolean interrupted = Thread.interrupted();
+      try (FileChannel channel =
+          FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        MappedByteBuffer view =
+            channel.map(
+                writable ? FileChannel.MapMode.READ_WRITE : FileChannel.MapMode.READ_ONLY,
+                position,
+                length);
+        return view.order(ByteOrder.nativeOrder());
+      } catch (ClosedByInterruptException e) {
+        interrupted = true;
+      } finally {
+        if (interrupted) {
+          Thread.currentThread().interrupt();
+        }
+      }
+    }
+  }
+
+  /** Closes the file and leaves it where it is. */
+  void close() {
+    if (io != null) {
+      try {
+        io.close();
+      } catch (IOException e) {
+        // Nothing is buffered: the bytes are in the file already.
+      }
+      io = null;
+    }
+  }
+
+  /** Copies a file's first bytes, leaving holes where they are zero; the copy always exists. */
+  static void copy(Path from, Path to, long size) throws IOException {
+    try (RandomAccessFile out = new RandomAccessFile(to.toFile(), "rw")) {
+      if (!Files.exists(from)) {
+        return;
+      }
+      try (RandomAccessFile in = new RandomAccessFile(from.toFile(), "r")) {
+        byte[] block = new byte[BLOCK];
+        long at = 0;
+        int count;
+        while (at < size && (count = in.read(block, 0, (int) Math.min(BLOCK, size - at))) > 0) {
+          if (!isZero(block, 0, count)) {
+            out.seek(at);
+            out.write(block, 0, count);
+          }
+          at += count;
+        }
+      }
+    }
+  }
+
+  static boolean isZero(byte[] block, int from, int to) {
+    for (int at = from; at < to; at += BLOCK) {
+      int end = Math.min(to, at + BLOCK);
+      if (!Arrays.equals(block, at, end, ZEROS, 0, end - at)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private RandomAccessFile open() throws IOException {
+    if (io == null) {
+      io = new RandomAccessFile(file.toFile(), "rw");
+    }
+    return io;
+  }
+}
