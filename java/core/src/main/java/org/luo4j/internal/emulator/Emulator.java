@@ -123,7 +123,7 @@ public final class Emulator implements Bridge, AutoCloseable {
                 if (!process.isCurrent()) {
                   return 0; // the next boot runs; only cleaning up has failed
                 }
-                LOGGER.log(System.Logger.Level.WARNING, "kexec: " + folder.root(), e);
+                LOGGER.log(System.Logger.Level.WARNING, "kexec failed: " + e);
                 return isDiskFull() ? -ENOSPC : -EIO;
               }
               die();
@@ -511,7 +511,7 @@ public final class Emulator implements Bridge, AutoCloseable {
       if (isDead()) {
         return -EBADF;
       }
-      LOGGER.log(System.Logger.Level.WARNING, "EIO: " + folder.root(), e);
+      LOGGER.log(System.Logger.Level.WARNING, "a call failed with EIO: " + e);
       return -EIO;
     }
   }

@@ -43,7 +43,7 @@ final class PageRanges {
       if (end > to) {
         ranges.put(to, end);
       }
-      entry = ranges.lowerEntry(from);
+      entry = ranges.lowerEntry(to);
     }
   }
 

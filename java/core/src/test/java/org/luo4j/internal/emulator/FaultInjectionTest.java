@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.emulator;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.luo4j.internal.emulator.Calls.ok;
+
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.internal.bridge.Errno;
+
+/** Failures that were asked for, and what they leave behind. */
+class FaultInjectionTest {
+
+  @TempDir Path temporary;
+
+  @Test
+  void aRetrieveThatFailedOnceFailsForeverAndNoOtherDoes() throws Exception {
+    Path folder = temporary.resolve("machine");
+    Emulator old = Emulator.open(folder);
+    int outgoing = ok(Calls.create(old, "cache"));
+    ok(old.preserve(outgoing, Calls.memfd(old, 4096), -1));
+    ok(old.preserve(outgoing, Calls.memfd(old, 4096), 2));
+    assertEquals(0, old.kexec());
+    try (Emulator next = Emulator.open(folder)) {
+      next.failNextRetrieve("cache", -1, Errno.ENOMEM);
+      int incoming = ok(Calls.retrieve(next, "cache"));
+      assertEquals(-Errno.ENOMEM, next.retrieve(incoming, -1));
+      assertEquals(-Errno.ENOMEM, next.retrieve(incoming, -1));
+      ok(next.retrieve(incoming, 2));
+      assertEquals(0, next.finish(incoming));
+      assertEquals(-Errno.ENOENT, next.retrieve(incoming, -1));
+    }
+  }
+
+  @Test
+  void aRebootThatFailsLeavesSessionsUsable() throws Exception {
+    Path folder = temporary.resolve("machine");
+    Emulator old = Emulator.open(folder);
+    int outgoing = ok(Calls.create(old, "cache"));
+    int memory = Calls.memfd(old, 8192);
+    ok(old.preserve(outgoing, memory, 1));
+    old.failNextKexec(Errno.EINVAL);
+    assertEquals(-Errno.EINVAL, old.kexec());
+    assertEquals(1, old.bootNumber());
+    assertEquals(-Errno.EPERM, old.truncate(memory, 4096));
+    Calls.write(old, memory, 0, (byte) 42);
+    int more = Calls.memfd(old, 4096);
+    ok(old.preserve(outgoing, more, 2));
+    assertEquals(0, old.kexec());
+    try (Emulator next = Emulator.open(folder)) {
+      int incoming = ok(Calls.retrieve(next, "cache"));
+      assertArrayEquals(
+          new byte[] {42}, Calls.read(next, ok(next.retrieve(incoming, 1)), 0, 1));
+      ok(next.retrieve(incoming, 2));
+    }
+  }
+
+  @Test
+  void aSessionThatCannotBeReadFailsTheRebootAndNothingChanges() throws Exception {
+    Path folder = temporary.resolve("machine");
+    try (Emulator old = Emulator.open(folder)) {
+      int good = ok(Calls.create(old, "good"));
+      int bad = ok(Calls.create(old, "bad"));
+      int memory = Calls.memfd(old, 4096);
+      ok(old.preserve(good, memory, 1));
+      Damage.flipAByte(Damage.only(folder, "s-" + Manifest.hexName(Calls.field("bad"))));
+      assertEquals(-Errno.EIO, old.kexec());
+      ok(old.close(bad));
+      assertEquals(0, old.kexec());
+    }
+    try (Emulator next = Emulator.open(folder)) {
+      assertEquals(2, next.bootNumber());
+      ok(Calls.retrieve(next, "good"));
+    }
+  }
+}

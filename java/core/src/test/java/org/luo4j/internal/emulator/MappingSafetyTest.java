@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.emulator;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.luo4j.internal.emulator.Calls.ok;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.ReadOnlyBufferException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.internal.bridge.Abi;
+import org.luo4j.internal.bridge.Errno;
+
+/** No access through a view faults, whatever happens to the memfd, and sizes have no limit. */
+class MappingSafetyTest {
+
+  private static final long TIB = 1L << 40;
+
+  @TempDir Path temporary;
+  private Path folder;
+  private Emulator emulator;
+
+  @BeforeEach
+  void open() throws Exception {
+    folder = temporary.resolve("machine");
+    emulator = Emulator.open(folder);
+  }
+
+  @AfterEach
+  void exit() {
+    emulator.exit();
+  }
+
+  @Test
+  void aMemfdOf17TiBIsMadeMappedAndUsed() {
+    int memory = Calls.memfd(emulator, 17 * TIB);
+    assertEquals(17 * TIB, emulator.size(memory));
+    assertEquals(0, emulator.allocated(memory));
+    assertArrayEquals(new byte[8], Calls.read(emulator, memory, 17 * TIB - 8, 8));
+    Calls.write(emulator, memory, 4 * TIB / 1024, (byte) 1);
+    assertEquals(4096, emulator.allocated(memory));
+    long address = ok(emulator.map(memory, 0, 17 * TIB, true));
+    emulator.view(address + (1 << 30), 4096).put(0, (byte) 9);
+    assertArrayEquals(new byte[] {9}, Calls.read(emulator, memory, 1 << 30, 1));
+    assertEquals(8192, emulator.allocated(memory));
+    assertEquals(0, emulator.unmap(address, 17 * TIB));
+  }
+
+  @Test
+  void preservingRefusesMorePagesThanTheKernelCanCount() {
+    int session = ok(Calls.create(emulator, "big"));
+    int memory = Calls.memfd(emulator, 17 * TIB);
+    assertEquals(-Errno.EFBIG, emulator.preserve(session, memory, 1));
+    ok(emulator.truncate(memory, 0xffffffffL * 4096 + 1));
+    assertEquals(-Errno.EFBIG, emulator.preserve(session, memory, 1));
+    ok(emulator.truncate(memory, 0xffffffffL * 4096));
+    assertEquals(-Errno.ENOMEM, emulator.preserve(session, memory, 1));
+    ok(emulator.truncate(memory, TIB - 4095));
+    assertEquals(-Errno.ENOMEM, emulator.preserve(session, memory, 1));
+    ok(emulator.truncate(memory, TIB - 4096));
+    assertEquals(0, emulator.preserve(session, memory, 1));
+    assertEquals(TIB - 4096, emulator.allocated(memory));
+  }
+
+  @Test
+  void shrinkingUnderAViewZeroesAndDoesNotFault() {
+    int memory = Calls.memfd(emulator, 1 << 20);
+    long address = ok(emulator.map(memory, 0, 1 << 20, true));
+    ByteBuffer view = emulator.view(address, 1 << 20);
+    assertEquals(ByteOrder.nativeOrder(), view.order());
+    for (int i = 0; i < view.capacity(); i += 512) {
+      view.put(i, (byte) 7);
+    }
+    ok(emulator.truncate(memory, 5000));
+    assertEquals(7, view.get(4608));
+    assertEquals(0, view.get(5120));
+    assertEquals(0, view.get((1 << 20) - 512));
+    assertEquals(8192, emulator.allocated(memory));
+    view.put((1 << 20) - 512, (byte) 8);
+    ok(emulator.truncate(memory, 1 << 20));
+    assertEquals(0, view.get((1 << 20) - 512));
+    assertArrayEquals(new byte[] {7}, Calls.read(emulator, memory, 4608, 1));
+  }
+
+  @Test
+  void whatIsWrittenBeyondTheEndIsLost() {
+    int memory = Calls.memfd(emulator, 100);
+    long address = ok(emulator.map(memory, 0, 1 << 20, true));
+    ByteBuffer view = emulator.view(address, 1 << 20);
+    view.put(200, (byte) 1);
+    view.put(80000, (byte) 1);
+    assertEquals(100, emulator.size(memory));
+    assertEquals(0, Calls.read(emulator, memory, 100, 10).length);
+    ok(emulator.truncate(memory, 1 << 20));
+    assertEquals(0, view.get(200));
+    assertEquals(0, view.get(80000));
+  }
+
+  @Test
+  void aViewOutlivesItsMappingItsMemfdItsProcessAndItsKernel() throws Exception {
+    int memory = Calls.memfd(emulator, 8192);
+    long address = ok(emulator.map(memory, 0, 8192, true));
+    ByteBuffer view = emulator.view(address, 8192);
+    ok(emulator.close(memory));
+    view.put(0, (byte) 1);
+    assertEquals(1, emulator.view(address, 1).get(0));
+    ok(emulator.unmap(address, 8192));
+    view.put(8191, (byte) 2);
+    assertThrows(IllegalArgumentException.class, () -> emulator.view(address, 1));
+    assertEquals(0, emulator.kexec());
+    view.put(4096, (byte) 3);
+    emulator.exit();
+    assertEquals(3, view.get(4096));
+  }
+
+  @Test
+  void aViewOfTheOldKernelDoesNotReachTheNewOnesMemory() throws Exception {
+    int session = ok(Calls.create(emulator, "cache"));
+    int memory = Calls.memfd(emulator, 8192);
+    ok(emulator.preserve(session, memory, 1));
+    ByteBuffer view = emulator.view(ok(emulator.map(memory, 0, 8192, true)), 8192);
+    view.put(0, (byte) 1);
+    assertEquals(0, emulator.kexec());
+    view.put(0, (byte) 2);
+    try (Emulator next = Emulator.open(folder)) {
+      int file = ok(next.retrieve(ok(Calls.retrieve(next, "cache")), 1));
+      assertArrayEquals(new byte[] {1}, Calls.read(next, file, 0, 1));
+    }
+  }
+
+  @Test
+  void mappingsDoNotTouchAndAddressesAreReused() {
+    int memory = Calls.memfd(emulator, 1 << 20);
+    long first = ok(emulator.map(memory, 0, 4096, true));
+    long second = ok(emulator.map(memory, 4096, 3 << 20, true));
+    long third = ok(emulator.map(memory, 0, 1, true));
+    for (long address : new long[] {first, second, third}) {
+      assertEquals(0, address % Abi.MAP_ALIGNMENT);
+    }
+    assertTrue(second >= first + 4096 + Abi.MAP_ALIGNMENT);
+    assertTrue(third >= second + (3 << 20) + Abi.MAP_ALIGNMENT);
+    assertThrows(IllegalArgumentException.class, () -> emulator.view(first, 4097));
+    ok(emulator.unmap(second, 3 << 20));
+    assertEquals(second, emulator.map(memory, 0, 4096, false));
+    assertThrows(
+        ReadOnlyBufferException.class, () -> emulator.view(second, 1).put(0, (byte) 1));
+    assertEquals(-Errno.EINVAL, emulator.unmap(first, 8192));
+    assertEquals(-Errno.ENOMEM, emulator.map(memory, 0, 1L << 47, true));
+  }
+
+  @Test
+  void viewsShareTheMemoryWithReadAndWrite() {
+    int memory = Calls.memfd(emulator, 1 << 20);
+    long address = ok(emulator.map(memory, 8192, 1 << 19, true));
+    ByteBuffer one = emulator.view(address, 1 << 19);
+    ByteBuffer two = emulator.view(address + 100, 100);
+    two.putInt(0, 12345);
+    assertEquals(12345, one.getInt(100));
+    Calls.write(emulator, memory, 8192, (byte) 77);
+    assertEquals(77, one.get(0));
+  }
+
+  @Test
+  void anInterruptNeitherBreaksACallNorIsLost() throws Exception {
+    int memory = Calls.memfd(emulator, 1 << 20);
+    long address = ok(emulator.map(memory, 0, 1 << 20, true));
+    Thread.currentThread().interrupt();
+    try {
+      Calls.write(emulator, memory, 0, (byte) 1);
+      assertEquals(1, emulator.view(address, 1).get(0));
+      int session = ok(Calls.create(emulator, "cache"));
+      ok(emulator.preserve(session, memory, 1));
+      assertEquals(0, emulator.kexec());
+      Emulator.open(folder).exit();
+      assertTrue(Thread.currentThread().isInterrupted());
+    } finally {
+      Thread.interrupted();
+    }
+  }
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.emulator;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.luo4j.internal.emulator.Calls.DEAD;
+import static org.luo4j.internal.emulator.Calls.ok;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.internal.bridge.Abi;
+import org.luo4j.internal.bridge.Errno;
+
+/** What processes of one machine share, when they are emulators of one JVM and of several. */
+class SeveralProcessesTest {
+
+  @TempDir Path temporary;
+  private Path folder;
+
+  @BeforeEach
+  void nameTheFolder() {
+    folder = temporary.resolve("machine");
+  }
+
+  private ChildJvm peer() throws Exception {
+    return new ChildJvm(Peer.class, folder.toString());
+  }
+
+  private static int number(String answer) {
+    return Integer.parseInt(answer);
+  }
+
+  @Test
+  void theDeviceIsExclusiveBetweenJvms() throws Exception {
+    try (Emulator here = Emulator.open(folder);
+        ChildJvm there = peer()) {
+      int device = ok(here.openDevice());
+      assertEquals(-Errno.EBUSY, number(there.ask("device")));
+      ok(here.close(device));
+      int theirs = ok(number(there.ask("device")));
+      assertEquals(-Errno.EBUSY, here.openDevice());
+      ok(number(there.ask("close " + theirs)));
+      ok(here.openDevice());
+    }
+  }
+
+  @Test
+  void theDeviceIsExclusiveWithinOneJvmAndFreedByItsLastFd() throws Exception {
+    try (Emulator one = Emulator.open(folder);
+        Emulator two = Emulator.open(folder)) {
+      int device = ok(one.openDevice());
+      int duplicate = ok(one.duplicate(device));
+      ok(one.close(device));
+      assertEquals(-Errno.EBUSY, two.openDevice());
+      assertEquals(-Errno.EBUSY, one.openDevice());
+      ok(one.close(duplicate));
+      ok(two.openDevice());
+    }
+  }
+
+  @Test
+  void aNameIsTakenByAnyJvmUntilItIsKilled() throws Exception {
+    try (Emulator here = Emulator.open(folder);
+        ChildJvm there = peer()) {
+      ok(number(there.ask("create cache")));
+      assertEquals(-Errno.EEXIST, Calls.create(here, "cache"));
+      there.kill();
+      ok(Calls.create(here, "cache"));
+    }
+  }
+
+  @Test
+  void theDeviceOfAKilledJvmIsFree() throws Exception {
+    try (Emulator here = Emulator.open(folder);
+        ChildJvm there = peer()) {
+      ok(number(there.ask("device")));
+      assertEquals(-Errno.EBUSY, here.openDevice());
+      there.kill();
+      ok(here.openDevice());
+    }
+  }
+
+  @Test
+  void anotherJvmIsTheNewKernel() throws Exception {
+    Emulator old = Emulator.open(folder);
+    int session = ok(Calls.create(old, "cache"));
+    int memory = Calls.memfd(old, 3 * MemFile.PAGE);
+    ok(old.preserve(session, memory, 7));
+    Calls.write(old, memory, 4096, "warm".getBytes(StandardCharsets.UTF_8));
+    assertEquals(0, old.kexec());
+    try (ChildJvm there = peer()) {
+      assertEquals("2", there.ask("boot"));
+      int arrived = ok(number(there.ask("retrieve cache")));
+      int file = ok(number(there.ask("file " + arrived + " 7")));
+      assertEquals("warm", there.ask("read " + file + " 4"));
+    }
+    old.exit();
+  }
+
+  @Test
+  void aRebootCarriesTheSessionsOfAllJvms() throws Exception {
+    Emulator here = Emulator.open(folder);
+    try (ChildJvm there = peer();
+        ChildJvm killed = peer()) {
+      for (ChildJvm jvm : new ChildJvm[] {there, killed}) {
+        String name = jvm == there ? "theirs" : "lost";
+        int session = ok(number(jvm.ask("create " + name)));
+        int memory = ok(number(jvm.ask("memfd warm")));
+        ok(number(jvm.ask("preserve " + session + " " + memory + " 1")));
+      }
+      killed.kill();
+      ok(Calls.create(here, "mine"));
+      assertEquals(0, here.kexec());
+      assertEquals(DEAD, number(there.ask("device")));
+    }
+    try (Emulator next = Emulator.open(folder)) {
+      int theirs = ok(Calls.retrieve(next, "theirs"));
+      int file = ok(next.retrieve(theirs, 1));
+      assertArrayEquals(
+          "warm".getBytes(StandardCharsets.UTF_8), Calls.read(next, file, 4096, 4));
+      ok(Calls.retrieve(next, "mine"));
+      assertEquals(-Errno.ENOENT, Calls.retrieve(next, "lost"));
+    }
+  }
+
+  @Test
+  void anIncomingSessionIsRetrievedByOneJvmAndFinishedByItsDeath() throws Exception {
+    Emulator old = Emulator.open(folder);
+    ok(Calls.create(old, "cache"));
+    assertEquals(0, old.kexec());
+    try (Emulator here = Emulator.open(folder);
+        ChildJvm there = peer()) {
+      ok(number(there.ask("retrieve cache")));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(here, "cache"));
+      there.kill();
+      assertEquals(-Errno.ENOENT, Calls.retrieve(here, "cache"));
+    }
+  }
+
+  @Test
+  void aRebootByAnotherJvmKillsEveryCall() throws Exception {
+    try (Emulator here = Emulator.open(folder);
+        ChildJvm there = peer()) {
+      int device = ok(here.openDevice());
+      int session = ok(here.createSession(device, Calls.field("cache")));
+      int memory = Calls.memfd(here, 8192);
+      long address = ok(here.map(memory, 0, 8192, true));
+      ByteBuffer view = here.view(address, 8192);
+      assertEquals(0, number(there.ask("kexec")));
+      ByteBuffer buffer = ByteBuffer.allocateDirect(8);
+      byte[] name = Calls.field("other");
+      assertEquals(DEAD, here.openDevice());
+      assertEquals(DEAD, here.createSession(device, name));
+      assertEquals(DEAD, here.retrieveSession(device, name));
+      assertEquals(DEAD, here.preserve(session, memory, 1));
+      assertEquals(DEAD, here.retrieve(session, 1));
+      assertEquals(DEAD, here.finish(session));
+      assertEquals(DEAD, here.sessionName(session, name));
+      assertEquals(DEAD, here.ioctl(memory, 0, new byte[4]));
+      assertEquals(DEAD, here.memfdCreate(new byte[1], 0));
+      assertEquals(DEAD, here.close(memory));
+      assertEquals(DEAD, here.duplicate(memory));
+      assertEquals(DEAD, here.descriptorFlags(memory));
+      assertEquals(DEAD, here.setDescriptorFlags(memory, 0));
+      assertEquals(DEAD, here.statusFlags(memory));
+      assertEquals(DEAD, here.seals(memory));
+      assertEquals(DEAD, here.addSeals(memory, 0));
+      assertEquals(DEAD, here.size(memory));
+      assertEquals(DEAD, here.allocated(memory));
+      assertEquals(DEAD, here.truncate(memory, -1));
+      assertEquals(DEAD, here.allocate(memory, 0, 0, 1));
+      assertEquals(DEAD, here.seek(memory, 0, Abi.SEEK_SET));
+      assertEquals(DEAD, here.read(memory, buffer, 0, 8, 0));
+      assertEquals(DEAD, here.write(memory, buffer, 0, 8, 0));
+      assertEquals(DEAD, here.map(memory, 1, 8192, true));
+      assertEquals(DEAD, here.unmap(address, 8192));
+      assertEquals(DEAD, here.advise(address, 8192, Abi.MADV_NORMAL));
+      assertEquals(DEAD, here.kexec());
+      assertNull(here.describe(memory));
+      assertThrows(IllegalStateException.class, () -> here.view(address, 1));
+      view.put(0, (byte) 1);
+    }
+  }
+
+  @Test
+  void anOldKernelsDeviceDoesNotKeepTheNewOnesBusy() throws Exception {
+    Emulator old = Emulator.open(folder);
+    ok(old.openDevice());
+    try (ChildJvm there = peer()) {
+      assertEquals(0, number(there.ask("kexec")));
+    }
+    try (Emulator next = Emulator.open(folder)) {
+      ok(next.openDevice());
+    }
+    old.exit();
+  }
+
+  @Test
+  void exitClosesSessionsAndLeavesNothing() throws Exception {
+    try (Emulator stays = Emulator.open(folder)) {
+      Emulator ends = Emulator.open(folder);
+      int session = ok(Calls.create(ends, "cache"));
+      ok(ends.preserve(session, Calls.memfd(ends, 4096), 1));
+      ends.exit();
+      ends.exit();
+      assertEquals(DEAD, ends.openDevice());
+      try (var processes = Files.newDirectoryStream(folder.resolve("boot-1"), "p-*")) {
+        int count = 0;
+        for (Path ignored : processes) {
+          count++;
+        }
+        assertEquals(1, count);
+      }
+      ok(Calls.create(stays, "cache"));
+      assertEquals(0, stays.kexec());
+      try (Emulator next = Emulator.open(folder)) {
+        int arrived = ok(Calls.retrieve(next, "cache"));
+        assertEquals(-Errno.ENOENT, next.retrieve(arrived, 1));
+      }
+    }
+  }
+}
