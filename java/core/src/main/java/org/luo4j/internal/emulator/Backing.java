@@ -17,8 +17,8 @@ import java.util.Arrays;
  * The bytes of one memfd, in a sparse file that is as long as has been needed so far. What lies
  * beyond the file's end reads as zeros.
  *
- * <p>Once a view was made the file is never cut shorter, so that no access through a view can fault:
- * bytes that a truncation takes away are zeroed instead.
+ * <p>Once a view was made the file is never cut shorter, so that no access through a view can
+ * fault: bytes that a truncation takes away are zeroed instead.
  *
  * <p>Belongs to one {@link MemFile}, whose emulator locks. Input and output go through {@link
  * RandomAccessFile}, which a thread's interrupt does not close.

@@ -41,11 +41,15 @@ final class DeviceFile extends OpenFile {
     return kernel.fds().install(new DeviceFile(kernel, exclusive), true);
   }
 
-  /** Reads all that arrived, at the first open in a boot; later opens get the first one's result. */
+  /**
+   * Reads all that arrived, at the first open in a boot; later opens get the first one's result.
+   */
   private static int deserialize(Path boot) throws IOException {
     Path saved = boot.resolve("deserialized");
     if (Files.exists(saved)) {
-      return new String(StateFolder.readAll(saved), StandardCharsets.US_ASCII).equals("0") ? 0 : EIO;
+      return new String(StateFolder.readAll(saved), StandardCharsets.US_ASCII).equals("0")
+          ? 0
+          : EIO;
     }
     int result = 0;
     for (Path session : StateFolder.list(boot.resolve("incoming"), "*")) {

@@ -28,15 +28,15 @@ import org.luo4j.internal.bridge.Bridge;
  * reboot. Nothing here survives a reboot of the real machine unless the folder does, and nothing
  * makes memory survive a real kexec.
  *
- * <p>After {@link #kexec}, of whichever process, and after {@link #exit}, the process is dead. A dead
- * process makes no calls on a real machine; here every one of its calls returns -EBADF, {@link
+ * <p>After {@link #kexec}, of whichever process, and after {@link #exit}, the process is dead. A
+ * dead process makes no calls on a real machine; here every one of its calls returns -EBADF, {@link
  * #describe} null, and {@link #view} throws. Views that it has stay usable and lead nowhere.
  *
  * <p>Not modelled: SEEK_DATA and SEEK_HOLE (EINVAL), ioctls of the VFS such as FIOCLEX, limits of
  * memory and of the number of sessions and tokens.
  *
- * <p>All methods may be called by any thread. One lock serves the whole emulator; a call that changes
- * what processes share also waits for the folder's lock, reads, writes and views do not.
+ * <p>All methods may be called by any thread. One lock serves the whole emulator; a call that
+ * changes what processes share also waits for the folder's lock, reads, writes and views do not.
  */
 public final class Emulator implements Bridge, AutoCloseable {
 
@@ -75,8 +75,8 @@ public final class Emulator implements Bridge, AutoCloseable {
   }
 
   /**
-   * Starts a process on the machine that a folder stands for. A folder that is not there is created,
-   * for its owner only.
+   * Starts a process on the machine that a folder stands for. A folder that is not there is
+   * created, for its owner only.
    *
    * @throws IOException when the folder holds something else, is of another format or damaged, is a
    *     symbolic link, belongs to another user, can be written by others, or cannot be used at all
@@ -103,8 +103,9 @@ public final class Emulator implements Bridge, AutoCloseable {
   }
 
   /**
-   * Plays reboot(LINUX_REBOOT_CMD_KEXEC). Every session that a live process on the folder has created
-   * and holds open arrives in the next boot; everything else is gone, and all processes are dead.
+   * Plays reboot(LINUX_REBOOT_CMD_KEXEC). Every session that a live process on the folder has
+   * created and holds open arrives in the next boot; everything else is gone, and all processes are
+   * dead.
    *
    * @return 0; or -errno, when nothing has changed and sessions stay usable: what {@link
    *     #failNextKexec} asked for, ENOSPC, EIO
@@ -461,8 +462,8 @@ public final class Emulator implements Bridge, AutoCloseable {
   /**
    * {@inheritDoc}
    *
-   * <p>It is read-only when the mapping is, and never faults: what lies beyond the memfd's end can be
-   * read and written, and is lost when the size changes.
+   * <p>It is read-only when the mapping is, and never faults: what lies beyond the memfd's end can
+   * be read and written, and is lost when the size changes.
    *
    * @throws IllegalArgumentException when the range does not lie in one mapping
    * @throws IllegalStateException when the process is dead

@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The file descriptors of an emulated process. Their numbers start where no real process has any, so
- * that neither kind is mistaken for the other. Its emulator locks.
+ * The file descriptors of an emulated process. Their numbers start where no real process has any,
+ * so that neither kind is mistaken for the other. Its emulator locks.
  */
 final class FdTable {
 

@@ -17,8 +17,8 @@ import java.util.Map;
  * Exclusive file locks, correct within this JVM as well as between JVMs.
  *
  * <p>POSIX drops all locks that a process has on a file when it closes any descriptor of that file.
- * So a lock file is opened only here, and never while this JVM holds its lock. Callers pass absolute
- * paths below a folder's real path, so that one file has one path.
+ * So a lock file is opened only here, and never while this JVM holds its lock. Callers pass
+ * absolute paths below a folder's real path, so that one file has one path.
  *
  * <p>All methods may be called by any thread; none waits for a lock.
  */

@@ -14,8 +14,8 @@ import java.util.Arrays;
 import org.luo4j.internal.bridge.Abi;
 
 /**
- * The kernel's side of the six ioctls: which number is refused with what, in the kernel's order, and
- * how the structures are read and written. Stateless.
+ * The kernel's side of the six ioctls: which number is refused with what, in the kernel's order,
+ * and how the structures are read and written. Stateless.
  */
 final class Ioctl {
 
@@ -53,8 +53,7 @@ final class Ioctl {
     if (kernel.fds().isFull()) {
       return -EMFILE;
     }
-    byte[] name =
-        Arrays.copyOfRange(argument, Abi.BODY_OFFSET, Abi.BODY_OFFSET + Abi.NAME_LENGTH);
+    byte[] name = Arrays.copyOfRange(argument, Abi.BODY_OFFSET, Abi.BODY_OFFSET + Abi.NAME_LENGTH);
     int fd =
         request == Abi.CREATE_SESSION
             ? OutgoingSession.create(kernel, name)

@@ -19,15 +19,15 @@ import java.util.Map;
 import org.luo4j.internal.bridge.Abi;
 
 /**
- * A memfd. It has one open file for its whole life, so inode and open file are one object here: size,
- * seals and bytes as the inode has them, the position as the open file has it.
+ * A memfd. It has one open file for its whole life, so inode and open file are one object here:
+ * size, seals and bytes as the inode has them, the position as the open file has it.
  *
  * <p>{@link #allocated} counts the 4 KiB pages that write, fallocate, MADV_POPULATE and preserving
  * have touched, and those pages that were mapped to a view and hold something other than zeros. A
  * page that was only read, or only filled with zeros, through a view is not counted.
  *
- * <p>A hugetlb memfd is one of a machine whose pool of huge pages is empty: it can be made, sized and
- * sealed, and neither mapped nor written.
+ * <p>A hugetlb memfd is one of a machine whose pool of huge pages is empty: it can be made, sized
+ * and sealed, and neither mapped nor written.
  */
 final class MemFile extends OpenFile {
 
@@ -38,9 +38,10 @@ final class MemFile extends OpenFile {
 
   /**
    * How far a write goes in one step: a step that would cross a size that must not change is refused
-   * whole. 4 KiB is a kernel without large shmem folios; with them a step may be 2 MiB.
+   * whole, and what the steps before it wrote is kept. It is the largest folio of shmem: 2 MiB on
+   * x86_64 with transparent huge pages in the kernel, a page without them.
    */
-  private static final long WRITE_STEP = PAGE;
+  private static final long WRITE_STEP = 2L << 20;
 
   private static final int ALL_SEALS =
       Abi.F_SEAL_SEAL

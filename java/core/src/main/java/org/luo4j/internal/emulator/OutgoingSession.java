@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A session that this process has created. It holds a reference to each memfd that it preserves, and
- * keeps a manifest in the process's directory, from which any process's reboot carries it over.
+ * A session that this process has created. It holds a reference to each memfd that it preserves,
+ * and keeps a manifest in the process's directory, from which any process's reboot carries it over.
  *
  * <p>The kernel's limit on the number of tokens in a session (ENOSPC) is out of reach and not
  * modelled.

@@ -53,11 +53,11 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Ownership is a matter of place. What a process owns lies in its directory, and goes with it
  * when the process is found dead; a session is retrieved by moving it there. So a JVM may be killed
- * between any two steps: what it leaves is either in force or below a name that is swept by the next
- * one that opens the folder or looks at the processes.
+ * between any two steps: what it leaves is either in force or below a name that is swept by the
+ * next one that opens the folder or looks at the processes.
  *
- * <p>One instance serves one emulator. State changes only while a {@link #locked lock} is held, which any
- * thread may take.
+ * <p>One instance serves one emulator. State changes only while a {@link #locked lock} is held,
+ * which any thread may take.
  */
 final class StateFolder {
 
@@ -140,8 +140,8 @@ final class StateFolder {
   }
 
   /**
-   * Does work while no other thread or JVM changes the state; waits for that as long as it takes. An
-   * interrupt is kept for later.
+   * Does work while no other thread or JVM changes the state; waits for that as long as it takes.
+   * An interrupt is kept for later.
    */
   <T> T locked(Work<T> work) throws IOException {
     ReentrantLock inThisJvm = IN_THIS_JVM.computeIfAbsent(root, path -> new ReentrantLock());

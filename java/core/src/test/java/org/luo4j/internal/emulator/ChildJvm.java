@@ -32,8 +32,7 @@ final class ChildJvm implements AutoCloseable {
     command.addAll(List.of(arguments));
     process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
     out =
-        new BufferedReader(
-            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     in =
         new BufferedWriter(
             new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
@@ -65,8 +64,8 @@ final class ChildJvm implements AutoCloseable {
   }
 
   /**
-   * Kills the child (SIGKILL where there are signals), and waits for its end. What it has written can
-   * still be read.
+   * Kills the child (SIGKILL where there are signals), and waits for its end. What it has written
+   * can still be read.
    */
   void kill() {
     process.toHandle().destroyForcibly();

@@ -11,8 +11,8 @@ import java.util.Random;
 import org.luo4j.internal.bridge.Abi;
 
 /**
- * The main class of a child JVM that makes calls without end, a line of output for each, until it is
- * killed. Memfds hold their token, so that what arrives can be checked by anyone.
+ * The main class of a child JVM that makes calls without end, a line of output for each, until it
+ * is killed. Memfds hold their token, so that what arrives can be checked by anyone.
  */
 final class CrashLoop {
 

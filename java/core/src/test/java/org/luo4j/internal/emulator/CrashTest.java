@@ -60,8 +60,7 @@ class CrashTest {
     int arrived = 0;
     for (int i = 0; i < 4; i++) {
       boolean there =
-          Files.exists(
-              boot.resolve("incoming").resolve(Manifest.hexName(Calls.field("s" + i))));
+          Files.exists(boot.resolve("incoming").resolve(Manifest.hexName(Calls.field("s" + i))));
       int session = Calls.retrieve(emulator, "s" + i);
       assertEquals(there, session >= 0);
       if (there) {

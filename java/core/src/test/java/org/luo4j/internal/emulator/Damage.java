@@ -15,8 +15,7 @@ final class Damage {
   /** The one file of a name anywhere in a folder. */
   static Path only(Path folder, String name) throws IOException {
     try (Stream<Path> paths = Files.walk(folder)) {
-      List<Path> found =
-          paths.filter(path -> path.getFileName().toString().equals(name)).toList();
+      List<Path> found = paths.filter(path -> path.getFileName().toString().equals(name)).toList();
       if (found.size() != 1) {
         throw new IOException(name + " found at " + found);
       }

@@ -51,8 +51,7 @@ class FaultInjectionTest {
     assertEquals(0, old.kexec());
     try (Emulator next = Emulator.open(folder)) {
       int incoming = ok(Calls.retrieve(next, "cache"));
-      assertArrayEquals(
-          new byte[] {42}, Calls.read(next, ok(next.retrieve(incoming, 1)), 0, 1));
+      assertArrayEquals(new byte[] {42}, Calls.read(next, ok(next.retrieve(incoming, 1)), 0, 1));
       ok(next.retrieve(incoming, 2));
     }
   }

@@ -149,8 +149,7 @@ class MappingSafetyTest {
     assertThrows(IllegalArgumentException.class, () -> emulator.view(first, 4097));
     ok(emulator.unmap(second, 3 << 20));
     assertEquals(second, emulator.map(memory, 0, 4096, false));
-    assertThrows(
-        ReadOnlyBufferException.class, () -> emulator.view(second, 1).put(0, (byte) 1));
+    assertThrows(ReadOnlyBufferException.class, () -> emulator.view(second, 1).put(0, (byte) 1));
     assertEquals(-Errno.EINVAL, emulator.unmap(first, 8192));
     assertEquals(-Errno.ENOMEM, emulator.map(memory, 0, 1L << 47, true));
   }

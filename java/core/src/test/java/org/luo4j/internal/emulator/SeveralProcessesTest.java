@@ -123,8 +123,7 @@ class SeveralProcessesTest {
     try (Emulator next = Emulator.open(folder)) {
       int theirs = ok(Calls.retrieve(next, "theirs"));
       int file = ok(next.retrieve(theirs, 1));
-      assertArrayEquals(
-          "warm".getBytes(StandardCharsets.UTF_8), Calls.read(next, file, 4096, 4));
+      assertArrayEquals("warm".getBytes(StandardCharsets.UTF_8), Calls.read(next, file, 4096, 4));
       ok(Calls.retrieve(next, "mine"));
       assertEquals(-Errno.ENOENT, Calls.retrieve(next, "lost"));
     }

@@ -45,8 +45,7 @@ class StateFolderTest {
     assumePosix();
     folder = temporary.resolve("parent").resolve("machine");
     Emulator.open(folder).exit();
-    assertEquals(
-        "rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(folder)));
+    assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(folder)));
   }
 
   @Test
