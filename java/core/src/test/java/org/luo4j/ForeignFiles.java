@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.Pipe;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** Open files that are not memfds, with the fd numbers that Java does not tell: found in /proc. */
+public final class ForeignFiles implements Closeable {
+
+  private final Closeable file;
+  private final int fd;
+
+  private ForeignFiles(Closeable file, int fd) {
+    this.file = file;
+    this.fd = fd;
+  }
+
+  public static ForeignFiles regularFile() throws IOException {
+    Path path = Files.createTempFile("luo4j-foreign-", "");
+    FileChannel channel =
+        FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+    return new ForeignFiles(channel, find(path.toString()));
+  }
+
+  public static ForeignFiles devNull() throws IOException {
+    FileChannel channel = FileChannel.open(Path.of("/dev/null"), StandardOpenOption.WRITE);
+    return new ForeignFiles(channel, find("/dev/null"));
+  }
+
+  public static ForeignFiles pipe() throws IOException {
+    Set<Integer> before = open();
+    Pipe pipe = Pipe.open();
+    Set<Integer> after = open();
+    after.removeAll(before);
+    for (int fd : after) {
+      if (target(fd).startsWith("pipe:")) {
+        return new ForeignFiles(
+            () -> {
+              pipe.source().close();
+              pipe.sink().close();
+            },
+            fd);
+      }
+    }
+    throw new IOException("no pipe among the new fds " + after);
+  }
+
+  public int fd() {
+    return fd;
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+
+  private static int find(String target) throws IOException {
+    for (int fd : open()) {
+      if (target(fd).equals(target)) {
+        return fd;
+      }
+    }
+    throw new IOException("no fd of " + target);
+  }
+
+  private static Set<Integer> open() throws IOException {
+    Set<Integer> fds = new TreeSet<>();
+    try (var entries = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+      entries.forEach(entry -> fds.add(Integer.valueOf(entry.getFileName().toString())));
+    }
+    return fds;
+  }
+
+  private static String target(int fd) {
+    try {
+      return Files.readSymbolicLink(Path.of("/proc/self/fd/" + fd)).toString();
+    } catch (IOException closedMeanwhile) {
+      return "";
+    }
+  }
+}
