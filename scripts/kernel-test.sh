@@ -94,7 +94,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 passed=0 failed=0 skipped=0
-done_stages='' stage_results=0
+done_stages='' stage_results=0 log='' shown=''
 
 # result LINE: counts and shows one line of the guest.
 result() {
@@ -109,6 +109,15 @@ result() {
 		;;
 	esac
 	printf '%s\n' "$1"
+	[[ $1 != 'FAIL harness '* ]] || show_console
+}
+
+# show_console: the end of the guest's console, once per boot.
+show_console() {
+	[ -z "$shown" ] || return 0
+	shown=yes
+	printf '  the last lines of its console:\n'
+	tail -n 40 "$log" | sed 's/^/  | /'
 }
 
 # fail TEST: REASON...: a failure of the run itself.
@@ -120,20 +129,20 @@ fail() {
 # run_plan NAME STAGES KERNEL NEXT MEMORY [LABEL]: boots the plan and checks
 # that each of its stages was completed.
 run_plan() {
-	local name=$1 stages=$2 first=$3 next=$4 memory=$5 label=${6:-} n log=$work/$1.log started=$SECONDS
+	local name=$1 stages=$2 first=$3 next=$4 memory=$5 label=${6:-} n started=$SECONDS
+	log=$work/$name.log shown='' done_stages=''
 	guest_disk "$work" "$jars" "$next" "$input"
 	say "booting kernel $(kernel_release "$first") ($name plan, $memory MiB)"
-	done_stages=''
 	boot_guest "$work" "$first" "$memory" "$limit" "$log" \
 		"luo4j.plan=$name luo4j.stage=1${label:+ luo4j.label=$label}" result
 	for n in $(seq "$stages"); do
 		[[ "$done_stages " != *" $name-$n "* ]] || continue
-		fail "stage $name-$n: ${BOOT_END:-the guest stopped before the end of this stage}; last lines of its console:"
-		tail -n 40 "$log" | sed 's/^/  | /'
+		fail "stage $name-$n: ${BOOT_END:-the guest stopped before the end of this stage}"
+		show_console
 		BOOT_END=
 		break
 	done
-	[ -z "$BOOT_END" ] || fail "plan $name: $BOOT_END"
+	[ -z "$BOOT_END" ] || { fail "plan $name: $BOOT_END" && show_console; }
 	say "$name plan took $(duration $((SECONDS - started)))"
 }
 
