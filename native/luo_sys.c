@@ -134,8 +134,11 @@ int64_t luo_write(int fd, const void *buffer, size_t length, int64_t file_offset
 }
 
 int64_t luo_map(int fd, int64_t offset, int64_t length, int writable) {
-    if (length <= 0 || length > INT64_MAX - LUO_MAP_ALIGNMENT) {
+    if (length <= 0) {
         return -EINVAL;
+    }
+    if (length > INT64_MAX - LUO_MAP_ALIGNMENT) {
+        return -ENOMEM;
     }
     /* Reserve address space with room to align, map the file over the aligned part, drop the rest. */
     size_t reserved = (size_t)(length + LUO_MAP_ALIGNMENT);

@@ -257,8 +257,11 @@ public final class JnaBridge implements Bridge {
 
   @Override
   public long map(int fd, long offset, long length, boolean writable) {
-    if (length <= 0 || length > Long.MAX_VALUE - Abi.MAP_ALIGNMENT) {
+    if (length <= 0) {
       return -Errno.EINVAL;
+    }
+    if (length > Long.MAX_VALUE - Abi.MAP_ALIGNMENT) {
+      return -Errno.ENOMEM;
     }
     // Reserve address space with room to align, map the file over the aligned part, drop the rest.
     long reserved = length + Abi.MAP_ALIGNMENT;
