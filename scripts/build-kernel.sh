@@ -164,7 +164,7 @@ if [ "$action" = list ]; then
 	exit
 fi
 
-hash=$(printf '%s\n' "$ARCH" "$(wanted_options)" | sha256sum | cut -c 1-12)
+hash=$(printf '%s\n' "$ARCH" "$(wanted_options | sort)" | sha256sum | cut -c 1-12)
 
 if [ -n "$source" ]; then
 	[ -f "$source/Kbuild" ] || die "--source: $source is no kernel source tree"
