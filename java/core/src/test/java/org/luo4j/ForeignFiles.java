@@ -11,7 +11,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Open files that are not memfds, with the fd numbers that Java does not tell: found in /proc. */
+/** Open files that are not memfds, with the fd numbers that Java does not tell: found in /proc.
+ * A regular file that is deleted while open would be another case: on a tmpfs the kernel preserves it.
+ */
 public final class ForeignFiles implements Closeable {
 
   private final Closeable file;
@@ -23,10 +25,14 @@ public final class ForeignFiles implements Closeable {
   }
 
   public static ForeignFiles regularFile() throws IOException {
-    Path path = Files.createTempFile("luo4j-foreign-", "");
-    FileChannel channel =
-        FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
-    return new ForeignFiles(channel, find(path.toString()));
+    Path path = Files.createTempFile("luo4j-foreign-", "").toRealPath();
+    FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE);
+    return new ForeignFiles(
+        () -> {
+          channel.close();
+          Files.delete(path);
+        },
+        find(path.toString()));
   }
 
   public static ForeignFiles devNull() throws IOException {

@@ -83,7 +83,7 @@ public final class TwoKernel {
     String set = arguments.get("--set");
     String label = arguments.get("--label", "");
     BridgeType type = BridgeType.valueOf(bridge.toUpperCase(Locale.ROOT));
-    String suite = label + "two-kernel." + set + ".by-" + bridge;
+    String suite = (label.isEmpty() ? "" : label + ".") + "two-kernel." + set + ".by-" + bridge;
     boolean hold = false;
     int failed;
     if (command.equals("preserve")) {
