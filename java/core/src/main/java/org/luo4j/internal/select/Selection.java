@@ -4,7 +4,9 @@ package org.luo4j.internal.select;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.emulator.Emulator;
 import org.luo4j.internal.jna.JnaBridge;
@@ -19,6 +21,9 @@ import org.luo4j.internal.jni.JniBridge;
  */
 public record Selection(Bridge bridge, Emulator emulator, List<Exception> refused) {
 
+  /** Those that have passed their self-test, by name: each is loaded and tested once. */
+  private static final Map<String, Bridge> PASSED = new HashMap<>();
+
   /** A way to get a bridge. */
   @FunctionalInterface
   private interface Candidate {
@@ -26,7 +31,8 @@ public record Selection(Bridge bridge, Emulator emulator, List<Exception> refuse
   }
 
   /**
-   * Loads and tests the native bridges, JNI first, until one passes.
+   * Loads and tests the native bridges, JNI first, until one passes. Asking again gives the same
+   * bridge; one that was refused is tried again.
    *
    * @return the selection; its bridge is null when none did
    */
@@ -62,10 +68,16 @@ public record Selection(Bridge bridge, Emulator emulator, List<Exception> refuse
     return new Selection(emulator, emulator, List.copyOf(refused));
   }
 
-  private static Bridge attempt(String name, Candidate candidate, List<Exception> refused) {
+  private static synchronized Bridge attempt(
+      String name, Candidate candidate, List<Exception> refused) {
+    Bridge passed = PASSED.get(name);
+    if (passed != null) {
+      return passed;
+    }
     try {
       Bridge bridge = candidate.load();
       SelfTest.run(bridge);
+      PASSED.put(name, bridge);
       return bridge;
     } catch (IOException | RuntimeException | LinkageError e) {
       refused.add(new IOException(name + ": " + e.getMessage(), e));
