@@ -94,7 +94,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 passed=0 failed=0 skipped=0
-done_stages='' stage_results=0 log='' shown=''
+done_stages='' stage_results=0 told=0 log='' shown=''
 
 # result LINE: counts and shows one line of the guest.
 result() {
@@ -102,7 +102,16 @@ result() {
 	'PASS '*) passed=$((passed + 1)) stage_results=$((stage_results + 1)) ;;
 	'FAIL '*) failed=$((failed + 1)) stage_results=$((stage_results + 1)) ;;
 	'SKIP '*) skipped=$((skipped + 1)) stage_results=$((stage_results + 1)) ;;
-	'STAGE '*) stage_results=0 ;;
+	'STAGE '*) stage_results=0 told=$failed ;;
+	'EXITED '*)
+		# a program that told of a failed test ends like this as well
+		if [ "$failed" -eq "$told" ]; then
+			fail "${1#EXITED }"
+			show_console
+		fi
+		told=$failed
+		return
+		;;
 	'STAGE-DONE '*)
 		done_stages="$done_stages ${1#STAGE-DONE }"
 		[ "$stage_results" -gt 0 ] || [[ $plan = bench || $plan = demo ]] || fail "${1#STAGE-DONE }: no test ran in this stage"
