@@ -5,5 +5,4 @@ module org.luo4j {
   requires org.apache.commons.io;
 
   exports org.luo4j;
-
 }

@@ -5,8 +5,9 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.luo4j.internal.bridge.Bridge;
 
 /**
- * An open fd and its owner's rule: it is closed once, never while a call is using it, and never used
- * after, so that a number which the system has given to another file is not touched. Any thread.
+ * An open fd and its owner's rule: it is closed once, never while a call is using it, and never
+ * used after, so that a number which the system has given to another file is not touched. Any
+ * thread.
  */
 final class Descriptor {
 

@@ -32,8 +32,8 @@ import org.luo4j.internal.select.Selection;
  * }</pre>
  *
  * <p>{@code /dev/liveupdate} is held only for the length of a call, as one process at a time may
- * have it open; EBUSY is retried until {@link Builder#deviceTimeout}. A LiveUpdate holds nothing and
- * needs no closing. Any thread may call any method.
+ * have it open; EBUSY is retried until {@link Builder#deviceTimeout}. A LiveUpdate holds nothing
+ * and needs no closing. Any thread may call any method.
  *
  * <p>System properties: {@value #BRIDGE_PROPERTY} (jni, jna or emulator) forces a bridge where none
  * is asked for in code; {@value #EMULATOR_DIR_PROPERTY} places the emulator's state.
@@ -288,8 +288,7 @@ public final class LiveUpdate {
 
     private static LuoException unavailable(String what, List<Exception> refused) {
       LuoException e =
-          new LuoException.BridgeUnavailable(
-              "open", Errno.ENOSYS, "", what + because(refused));
+          new LuoException.BridgeUnavailable("open", Errno.ENOSYS, "", what + because(refused));
       refused.forEach(e::addSuppressed);
       return e;
     }
@@ -393,7 +392,8 @@ public final class LiveUpdate {
   /**
    * Plays the reboot into a new kernel, on the emulator only. Sessions that any process holds open
    * are carried over. All that this JVM holds of the old kernel is dead from then on (EBADF), as
-   * after a kexec there is no such process; open a new LiveUpdate to be a process of the new kernel.
+   * after a kexec there is no such process; open a new LiveUpdate to be a process of the new
+   * kernel.
    *
    * @throws UnsupportedOperationException on the kernel: rebooting a host is not a library's affair
    * @throws LuoException when the update is cancelled (a failing freeze, no space); everything goes

@@ -14,8 +14,8 @@ import org.luo4j.internal.bridge.Errno;
  * A memfd: memory with an fd, of a size, without a name in any file system (memfd_create(2)).
  *
  * <p>Owns its fd until {@link #close}; the memory lives as long as an fd, a mapping or a session
- * holds it. A MemFd that is dropped without being closed keeps its fd, so that nothing is lost by an
- * oversight. Any thread may call any method; close waits for calls that are running.
+ * holds it. A MemFd that is dropped without being closed keeps its fd, so that nothing is lost by
+ * an oversight. Any thread may call any method; close waits for calls that are running.
  */
 public final class MemFd implements AutoCloseable {
 
@@ -110,8 +110,8 @@ public final class MemFd implements AutoCloseable {
   }
 
   /**
-   * Sets the size (ftruncate(2)). What is cut off is lost, what is added reads as zero. Regions that
-   * are mapped beyond a smaller size must not be used there.
+   * Sets the size (ftruncate(2)). What is cut off is lost, what is added reads as zero. Regions
+   * that are mapped beyond a smaller size must not be used there.
    *
    * @param bytes 0 or more
    * @throws LuoException.Frozen when preserved, or sealed (EPERM)
@@ -137,8 +137,8 @@ public final class MemFd implements AutoCloseable {
   }
 
   /**
-   * Gives the whole pages of a range back to the system; the range then reads as zero (fallocate(2),
-   * punch hole).
+   * Gives the whole pages of a range back to the system; the range then reads as zero
+   * (fallocate(2), punch hole).
    *
    * @param offset 0 or more, in bytes
    * @param length 1 or more, in bytes
@@ -171,8 +171,7 @@ public final class MemFd implements AutoCloseable {
    *     memfd is preserved
    */
   public void addSeals(Set<Seal> seals) {
-    descriptor.call(
-        Refusal.SEAL, seals.toString(), fd -> bridge().addSeals(fd, Seal.bits(seals)));
+    descriptor.call(Refusal.SEAL, seals.toString(), fd -> bridge().addSeals(fd, Seal.bits(seals)));
   }
 
   /**
@@ -181,8 +180,7 @@ public final class MemFd implements AutoCloseable {
    * @return bytes from the start
    */
   public long position() {
-    return descriptor.call(
-        Refusal.POSITION, "", fd -> bridge().seek(fd, 0, Abi.SEEK_CUR));
+    return descriptor.call(Refusal.POSITION, "", fd -> bridge().seek(fd, 0, Abi.SEEK_CUR));
   }
 
   /**
@@ -194,8 +192,7 @@ public final class MemFd implements AutoCloseable {
     if (bytes < 0) {
       throw new IllegalArgumentException("position " + bytes + " must be 0 or more");
     }
-    descriptor.call(
-        Refusal.POSITION, "to " + bytes, fd -> bridge().seek(fd, bytes, Abi.SEEK_SET));
+    descriptor.call(Refusal.POSITION, "to " + bytes, fd -> bridge().seek(fd, bytes, Abi.SEEK_SET));
   }
 
   /**
@@ -204,8 +201,7 @@ public final class MemFd implements AutoCloseable {
    * @return the state of FD_CLOEXEC
    */
   public boolean closeOnExec() {
-    return (descriptor.call(
-                Refusal.INSPECT, "descriptor flags", fd -> bridge().descriptorFlags(fd))
+    return (descriptor.call(Refusal.INSPECT, "descriptor flags", fd -> bridge().descriptorFlags(fd))
             & Abi.FD_CLOEXEC)
         != 0;
   }
@@ -298,8 +294,7 @@ public final class MemFd implements AutoCloseable {
       throw new IllegalStateException(what + " has size 0: set a size before mapping it");
     }
     long address =
-        descriptor.call(
-            Refusal.MAP, size + " bytes", fd -> bridge().map(fd, 0, size, writable));
+        descriptor.call(Refusal.MAP, size + " bytes", fd -> bridge().map(fd, 0, size, writable));
     return new MemoryRegion(bridge(), address, size, writable, what);
   }
 
@@ -391,8 +386,13 @@ public final class MemFd implements AutoCloseable {
   private static void checkRange(long offset, long length) {
     if (offset < 0 || length <= 0 || offset > Long.MAX_VALUE - length) {
       throw new IllegalArgumentException(
-          "offset " + offset + " must be 0 or more, length " + length + " 1 or more, and their sum"
-              + " at most " + Long.MAX_VALUE);
+          "offset "
+              + offset
+              + " must be 0 or more, length "
+              + length
+              + " 1 or more, and their sum"
+              + " at most "
+              + Long.MAX_VALUE);
     }
   }
 

@@ -20,8 +20,8 @@ public final class MemFdOptions {
     EXEC(Abi.MFD_EXEC),
     /**
      * MFD_NOEXEC_SEAL: no execute bits, sealed with {@link Seal#EXEC}. A preserved memfd of this
-     * kind comes back from a kexec sealed against every write and resize: the kernel restores it with
-     * execute bits, and adding the seal then implies the others.
+     * kind comes back from a kexec sealed against every write and resize: the kernel restores it
+     * with execute bits, and adding the seal then implies the others.
      */
     NOEXEC_SEAL(Abi.MFD_NOEXEC_SEAL),
     /** Neither flag: the sysctl vm.memfd_noexec decides. */

@@ -20,8 +20,8 @@ import org.luo4j.internal.memory.ChunkedMemory;
  *
  * <p>Values are little-endian. The method's name says the memory order: none (plain, may be
  * unaligned), Acquire, Release or Volatile (aligned to the value's size), as {@link
- * java.lang.invoke.VarHandle} defines them; they hold between threads and between processes that map
- * the same memfd. Any thread may call any method.
+ * java.lang.invoke.VarHandle} defines them; they hold between threads and between processes that
+ * map the same memfd. Any thread may call any method.
  */
 public final class MemoryRegion implements AutoCloseable {
 
@@ -101,7 +101,8 @@ public final class MemoryRegion implements AutoCloseable {
    * Advises the kernel on the whole region.
    *
    * @param advice what to advise
-   * @throws LuoException when the kernel refuses: EINVAL for an advice that it does not know, ENOMEM
+   * @throws LuoException when the kernel refuses: EINVAL for an advice that it does not know,
+   *     ENOMEM
    */
   public void advise(Advice advice) {
     advise(0, memory.size(), advice);

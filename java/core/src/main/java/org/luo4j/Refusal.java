@@ -89,12 +89,14 @@ enum Refusal {
               operation, errno, argument, "it was not preserved, or the session is finished");
         }
         if (errno == EINVAL) {
-          return wrongKind(errno, argument, "only a session retrieved from the previous kernel can");
+          return wrongKind(
+              errno, argument, "only a session retrieved from the previous kernel can");
         }
         break;
       case FINISH:
         if (errno == EINVAL) {
-          return wrongKind(errno, argument, "only a session retrieved from the previous kernel can");
+          return wrongKind(
+              errno, argument, "only a session retrieved from the previous kernel can");
         }
         break;
       case RESIZE, ALLOCATE, WRITE:

@@ -8,8 +8,8 @@ import org.luo4j.internal.bridge.Abi;
 /**
  * What a memfd can be sealed against, for good (fcntl(2), "File Sealing").
  *
- * <p>Seals that a memfd has when it is preserved travel with it from Linux 7.2 on; those added later
- * do not.
+ * <p>Seals that a memfd has when it is preserved travel with it from Linux 7.2 on; those added
+ * later do not.
  */
 public enum Seal {
   /** No further seals. */

@@ -17,8 +17,9 @@ import org.luo4j.internal.bridge.Errno;
  *
  * <p>An outgoing session is created here and preserves files. It, or a duplicate of its fd in
  * another process, must be open when the kexec happens: closing it, or the end of the last process
- * that holds it, un-preserves everything in it. An incoming session was left by the previous kernel;
- * its files are retrieved by token, and {@link #finish} or {@link #close} gives up what was not.
+ * that holds it, un-preserves everything in it. An incoming session was left by the previous
+ * kernel; its files are retrieved by token, and {@link #finish} or {@link #close} gives up what was
+ * not.
  *
  * <p>Owns its fd until {@link #close}. A Session that is dropped without being closed keeps its fd,
  * and what it preserves, for the life of the process. Any thread may call any method; the kernel
@@ -150,12 +151,12 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Retrieves the file of a token (LIVEUPDATE_SESSION_RETRIEVE_FD), in any order. Asking again gives
-   * another fd of the same open file.
+   * Retrieves the file of a token (LIVEUPDATE_SESSION_RETRIEVE_FD), in any order. Asking again
+   * gives another fd of the same open file.
    *
    * @param token what it was preserved under
-   * @return the memfd, nameless, close-on-exec, to be closed by the caller; contents, size, position
-   *     and (Linux 7.2 and later) seals are those that it had
+   * @return the memfd, nameless, close-on-exec, to be closed by the caller; contents, size,
+   *     position and (Linux 7.2 and later) seals are those that it had
    * @throws LuoException.NoSuchToken ENOENT
    * @throws LuoException.WrongSessionKind EINVAL on an outgoing session
    * @throws LuoException the errno of the first failure, for a token whose retrieve failed once: it

@@ -11,8 +11,10 @@ import java.nio.file.StandardOpenOption;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Open files that are not memfds, with the fd numbers that Java does not tell: found in /proc.
- * A regular file that is deleted while open would be another case: on a tmpfs the kernel preserves it.
+/**
+ * Open files that are not memfds, with the fd numbers that Java does not tell: found in /proc. A
+ * regular file that is deleted while open would be another case: on a tmpfs the kernel preserves
+ * it.
  */
 public final class ForeignFiles implements Closeable {
 

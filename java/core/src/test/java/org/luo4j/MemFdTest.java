@@ -46,8 +46,7 @@ class MemFdTest {
       assertFalse(memfd.closeOnExec());
       assertEquals(Set.of(Seal.SEAL), memfd.seals());
     }
-    MemFdOptions noexec =
-        MemFdOptions.named("noexec").exec(MemFdOptions.ExecPolicy.NOEXEC_SEAL);
+    MemFdOptions noexec = MemFdOptions.named("noexec").exec(MemFdOptions.ExecPolicy.NOEXEC_SEAL);
     try (MemFd memfd = luo.createMemFd(noexec)) {
       assertEquals(Set.of(Seal.EXEC), memfd.seals());
     }
@@ -82,8 +81,7 @@ class MemFdTest {
       assertEquals(7, in.position());
       assertEquals(0, memfd.read(10, in));
       assertEquals(0, memfd.position());
-      assertThrows(
-          IllegalArgumentException.class, () -> memfd.read(0, ByteBuffer.allocate(1)));
+      assertThrows(IllegalArgumentException.class, () -> memfd.read(0, ByteBuffer.allocate(1)));
       assertThrows(IllegalArgumentException.class, () -> memfd.write(-1, in));
     }
   }

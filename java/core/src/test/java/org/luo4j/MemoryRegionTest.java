@@ -155,8 +155,7 @@ class MemoryRegionTest {
       assertThrows(IndexOutOfBoundsException.class, () -> region.slice(96, 5));
       assertThrows(IllegalArgumentException.class, () -> region.slice(0, -1));
       assertThrows(IndexOutOfBoundsException.class, () -> region.copyTo(0, region, 1, 100));
-      assertThrows(
-          IndexOutOfBoundsException.class, () -> region.advise(0, 101, Advice.WILL_NEED));
+      assertThrows(IndexOutOfBoundsException.class, () -> region.advise(0, 101, Advice.WILL_NEED));
       assertEquals(0, region.crc32c(0, 0));
       assertEquals(0, region.slice(100, 0).remaining());
       for (int i = 0; i < 100; i++) {
@@ -239,8 +238,7 @@ class MemoryRegionTest {
       assertThrows(ReadOnlyBufferException.class, () -> region.putLong(0, 1));
       assertThrows(ReadOnlyBufferException.class, () -> region.put(0, new byte[1]));
       assertThrows(ReadOnlyBufferException.class, () -> region.slice(0, 1).put((byte) 1));
-      assertThrows(
-          UnsupportedOperationException.class, () -> region.compareAndSetLong(0, 0, 1));
+      assertThrows(UnsupportedOperationException.class, () -> region.compareAndSetLong(0, 0, 1));
       assertEquals(0, region.getLong(0));
     }
   }
@@ -254,7 +252,8 @@ class MemoryRegionTest {
     region.close();
     region.close();
     assertFalse(region.isOpen());
-    String message = assertThrows(IllegalStateException.class, () -> region.getLong(0)).getMessage();
+    String message =
+        assertThrows(IllegalStateException.class, () -> region.getLong(0)).getMessage();
     assertTrue(message.contains("'region' is closed"), message);
     assertThrows(IllegalStateException.class, () -> region.putByte(0, (byte) 1));
     assertThrows(IllegalStateException.class, () -> region.put(0, new byte[1]));

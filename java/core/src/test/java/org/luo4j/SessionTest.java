@@ -104,8 +104,7 @@ class SessionTest {
     LuoException.AlreadyPreserved busy =
         assertThrows(LuoException.AlreadyPreserved.class, () -> session.preserve(memfd, 2));
     assertEquals(Errno.EBUSY, busy.errno());
-    LuoException.Frozen frozen =
-        assertThrows(LuoException.Frozen.class, () -> memfd.setSize(11));
+    LuoException.Frozen frozen = assertThrows(LuoException.Frozen.class, () -> memfd.setSize(11));
     assertEquals(Errno.EPERM, frozen.errno());
     assertThrows(LuoException.Frozen.class, () -> memfd.allocate(0, 10));
     assertThrows(LuoException.Frozen.class, () -> memfd.punchHole(0, 10));
@@ -223,14 +222,12 @@ class SessionTest {
   @Test
   void whatIsNoSessionIsNotAdopted() {
     MemFd memfd = memfd(1);
-    LuoException e =
-        assertThrows(LuoException.class, () -> luo.adoptSession(memfd.fd()));
+    LuoException e = assertThrows(LuoException.class, () -> luo.adoptSession(memfd.fd()));
     assertEquals(Errno.ENOTTY, e.errno());
     assertTrue(e.getMessage().contains("memfd:test"), e.getMessage());
     assertEquals(1, memfd.size(), "it stays the caller's");
     assertEquals(
-        Errno.EBADF,
-        assertThrows(LuoException.class, () -> luo.adoptSession(1 << 24)).errno());
+        Errno.EBADF, assertThrows(LuoException.class, () -> luo.adoptSession(1 << 24)).errno());
     assertThrows(IllegalArgumentException.class, () -> luo.adoptSession(-1));
   }
 

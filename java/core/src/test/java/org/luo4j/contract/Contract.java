@@ -63,7 +63,8 @@ final class Contract implements AutoCloseable {
   }
 
   int memfd(long size) {
-    int fd = opened(bridge.memfdCreate(cString("contract"), Abi.MFD_CLOEXEC | Abi.MFD_ALLOW_SEALING));
+    int fd =
+        opened(bridge.memfdCreate(cString("contract"), Abi.MFD_CLOEXEC | Abi.MFD_ALLOW_SEALING));
     assertEquals(0, bridge.truncate(fd, size));
     return fd;
   }

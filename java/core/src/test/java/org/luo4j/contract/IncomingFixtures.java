@@ -24,8 +24,23 @@ public final class IncomingFixtures {
     // Sessions of one file, "content-", under token 1.
     for (String name :
         new String[] {
-          "once", "closed", "cloexec", "name", "preserve", "unknown", "again", "resize", "finished",
-          "finish-reserved", "dup", "reuse", "same-name", "flags", "nameless", "tail", "encoding"
+          "once",
+          "closed",
+          "cloexec",
+          "name",
+          "preserve",
+          "unknown",
+          "again",
+          "resize",
+          "finished",
+          "finish-reserved",
+          "dup",
+          "reuse",
+          "same-name",
+          "flags",
+          "nameless",
+          "tail",
+          "encoding"
         }) {
       FIXTURES.put(name, (c, s) -> file(c, s, 1, "content-" + name));
     }

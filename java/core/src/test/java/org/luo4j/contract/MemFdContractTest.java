@@ -225,8 +225,7 @@ class MemFdContractTest {
     assertErrno(Errno.EINVAL, BRIDGE.allocate(memfd, 0, 0, 0));
     assertErrno(Errno.EINVAL, BRIDGE.allocate(memfd, 0, 0, -1));
     assertErrno(Errno.EFBIG, BRIDGE.allocate(memfd, 0, 1, Long.MAX_VALUE));
-    assertErrno(
-        Errno.EOPNOTSUPP, BRIDGE.allocate(memfd, Abi.FALLOC_FL_PUNCH_HOLE, 0, PAGE));
+    assertErrno(Errno.EOPNOTSUPP, BRIDGE.allocate(memfd, Abi.FALLOC_FL_PUNCH_HOLE, 0, PAGE));
   }
 
   @Test
@@ -272,7 +271,8 @@ class MemFdContractTest {
     assertErrno(Errno.EBADF, BRIDGE.statusFlags(memfd));
     assertErrno(Errno.EBADF, contract.write(memfd, "x", 0));
     assertErrno(Errno.EBADF, BRIDGE.map(memfd, 0, 1, true));
-    assertErrno(Errno.EBADF, BRIDGE.ioctl(memfd, Abi.SESSION_FINISH, new byte[] {8, 0, 0, 0, 0, 0, 0, 0}));
+    assertErrno(
+        Errno.EBADF, BRIDGE.ioctl(memfd, Abi.SESSION_FINISH, new byte[] {8, 0, 0, 0, 0, 0, 0, 0}));
   }
 
   @Test

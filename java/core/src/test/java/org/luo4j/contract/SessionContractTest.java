@@ -74,7 +74,8 @@ class SessionContractTest {
   @Test
   void aLargerStructureWithAnotherTailIsE2BIG() {
     int session = contract.session("tail");
-    ByteBuffer argument = struct(24, 24).putInt(4, contract.memfd(1)).putLong(8, 7).put(16, (byte) 1);
+    ByteBuffer argument =
+        struct(24, 24).putInt(4, contract.memfd(1)).putLong(8, 7).put(16, (byte) 1);
     assertErrno(Errno.E2BIG, BRIDGE.ioctl(session, Abi.SESSION_PRESERVE_FD, argument.array()));
   }
 

@@ -65,7 +65,8 @@ final class Subject {
   private static Path newFolder() {
     try {
       Path folder = Files.createTempDirectory("luo4j-contract-");
-      Runtime.getRuntime().addShutdownHook(new Thread(() -> FileUtils.deleteQuietly(folder.toFile())));
+      Runtime.getRuntime()
+          .addShutdownHook(new Thread(() -> FileUtils.deleteQuietly(folder.toFile())));
       return folder;
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -42,7 +42,10 @@ public final class Demo {
     Path input = Path.of(arguments.get("--input"));
     LiveUpdate luo = LiveUpdate.open();
     String command = arguments.word(0);
-    say((command.equals("preserve") ? "JVM 1" : "JVM 2") + ", pid " + ProcessHandle.current().pid());
+    say(
+        (command.equals("preserve") ? "JVM 1" : "JVM 2")
+            + ", pid "
+            + ProcessHandle.current().pid());
     say("provider       " + luo.describe());
     if (command.equals("preserve")) {
       preserve(luo, input);
@@ -67,7 +70,8 @@ public final class Demo {
       say("input          " + input + ", " + bytes(size));
       Session session = luo.createSession(SESSION);
       long start = System.nanoTime();
-      MemFd content = session.preserveNew(MemFdOptions.named("demo").size(size).hugeFolios(), CONTENT);
+      MemFd content =
+          session.preserveNew(MemFdOptions.named("demo").size(size).hugeFolios(), CONTENT);
       say("preserve       " + millis(start) + ", at birth: nothing is left to do at the update");
       start = System.nanoTime();
       byte[] digest;
@@ -77,7 +81,8 @@ public final class Demo {
         digest = sha256(region);
       }
       say("SHA-256        " + HexFormat.of().formatHex(digest));
-      MemFd recorded = session.preserveNew(MemFdOptions.named("digest").size(digest.length), DIGEST);
+      MemFd recorded =
+          session.preserveNew(MemFdOptions.named("digest").size(digest.length), DIGEST);
       try (MemoryRegion region = recorded.map()) {
         region.put(0, digest);
       }
@@ -99,7 +104,10 @@ public final class Demo {
       session.finish();
       byte[] actual = sha256(region);
       boolean same = MessageDigest.isEqual(recorded, actual);
-      say("SHA-256        " + HexFormat.of().formatHex(actual) + (same ? "  matches" : "  DIFFERS"));
+      say(
+          "SHA-256        "
+              + HexFormat.of().formatHex(actual)
+              + (same ? "  matches" : "  DIFFERS"));
       say("time to retrieve            " + retrieved);
       say("time to reload from disk    " + reload(luo, input));
       return same;

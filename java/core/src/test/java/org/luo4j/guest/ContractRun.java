@@ -46,8 +46,7 @@ public final class ContractRun {
     @Override
     public void executionFinished(TestIdentifier test, TestExecutionResult result) {
       if (result.getStatus() != TestExecutionResult.Status.SUCCESSFUL) {
-        Throwable reason =
-            result.getThrowable().orElse(new AssertionError("no reason given"));
+        Throwable reason = result.getThrowable().orElse(new AssertionError("no reason given"));
         report.fail(name(test), reason);
       } else if (test.isTest()) {
         report.pass(name(test));

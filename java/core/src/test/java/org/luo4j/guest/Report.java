@@ -5,7 +5,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 
 /**
- * What programs in a guest tell the host, a line each on the serial console: see scripts/guest/init.
+ * What programs in a guest tell the host, a line each on the serial console: see
+ * scripts/guest/init.
  */
 final class Report {
 

@@ -189,7 +189,8 @@ public final class TwoKernel {
   // ---- kernel 2 ----
 
   private void verify(boolean again) {
-    report.check("provider-is-the-kernel", () -> Report.equal(Provider.KERNEL, luo.provider(), "provider"));
+    report.check(
+        "provider-is-the-kernel", () -> Report.equal(Provider.KERNEL, luo.provider(), "provider"));
     report.check(
         "session-closed-before-kexec-is-gone",
         () -> {
@@ -210,8 +211,7 @@ public final class TwoKernel {
     if (session == null) {
       return;
     }
-    report.check(
-        "zero-bytes", () -> Report.equal(0L, session.retrieve(ZERO).size(), "size"));
+    report.check("zero-bytes", () -> Report.equal(0L, session.retrieve(ZERO).size(), "size"));
     report.check("one-byte", () -> checkFilled(session.retrieve(ONE), 1));
     report.check(
         "a-page-and-one-byte", () -> checkFilled(session.retrieve(PAGE_AND_ONE), PAGE + 1));
@@ -278,8 +278,7 @@ public final class TwoKernel {
           throw new AssertionError("a sealed memfd was resized");
         });
     report.check(
-        "position",
-        () -> Report.equal(1234L, session.retrieve(POSITION).position(), "position"));
+        "position", () -> Report.equal(1234L, session.retrieve(POSITION).position(), "position"));
     report.check(
         "token-never-retrieved-is-dropped-by-finish",
         () -> {

@@ -32,11 +32,18 @@ public final class WindowBench {
     LiveUpdate luo = LiveUpdate.requireKernel();
     if (arguments.word(0).equals("preserve")) {
       Report.info("BENCH " + luo.describe());
+      Session warm = luo.createSession("warm");
+      warm.preserveNew(MemFdOptions.named("warm").size(PAGE), 1);
       for (boolean huge : List.of(false, true)) {
         preserve(luo, huge);
       }
       Holding.forever(Path.of(arguments.get("--ready")));
     } else {
+      // The classes that are timed below are loaded here.
+      Session warm = luo.retrieveSession("warm");
+      warm.retrieve(1).map().close();
+      warm.finish();
+      time(() -> Report.info("BENCH " + luo.describe()));
       for (boolean huge : List.of(false, true)) {
         retrieve(luo, huge);
       }
@@ -57,16 +64,25 @@ public final class WindowBench {
     Session late = luo.createSession("late." + pages(huge));
     MemFd filled = luo.createMemFd(options(huge));
     fill(filled);
-    line("preserve at update, filled and not yet preserved", huge, time(() -> late.preserve(filled, 1)));
+    line(
+        "preserve at update, filled and not yet preserved",
+        huge,
+        time(() -> late.preserve(filled, 1)));
     late.close();
     Session placed = luo.createSession("placed." + pages(huge));
-    line("preserve at update, pages placed by an earlier one", huge, time(() -> placed.preserve(filled, 1)));
+    line(
+        "preserve at update, pages placed by an earlier one",
+        huge,
+        time(() -> placed.preserve(filled, 1)));
     placed.close();
     filled.close();
 
     Session session = luo.createSession("window." + pages(huge));
     MemFd[] memfd = new MemFd[1];
-    line("create and preserve at birth", huge, time(() -> memfd[0] = session.preserveNew(options(huge), 1)));
+    line(
+        "create and preserve at birth",
+        huge,
+        time(() -> memfd[0] = session.preserveNew(options(huge), 1)));
     if (huge) {
       Report.info("BENCH huge folios in use: " + shmemHugePages());
     }
@@ -77,7 +93,10 @@ public final class WindowBench {
 
   private static void retrieve(LiveUpdate luo, boolean huge) {
     Session[] session = new Session[1];
-    line("retrieve session", huge, time(() -> session[0] = luo.retrieveSession("window." + pages(huge))));
+    line(
+        "retrieve session",
+        huge,
+        time(() -> session[0] = luo.retrieveSession("window." + pages(huge))));
     MemFd[] memfd = new MemFd[1];
     line("retrieve", huge, time(() -> memfd[0] = session[0].retrieve(1)));
     MemoryRegion[] region = new MemoryRegion[1];
@@ -122,6 +141,7 @@ public final class WindowBench {
 
   private static void line(String step, boolean huge, long nanos) {
     Report.info(
-        String.format(Locale.ROOT, "BENCH %-52s %3s pages %12.3f ms", step, pages(huge), nanos / 1e6));
+        String.format(
+            Locale.ROOT, "BENCH %-52s %3s pages %12.3f ms", step, pages(huge), nanos / 1e6));
   }
 }

@@ -14,8 +14,8 @@ import java.nio.ByteBuffer;
  * <p>Arguments are passed as they are. The caller guarantees what would corrupt memory if it were
  * wrong: buffers are direct, ranges lie within them, addresses come from {@link #map}.
  *
- * <p>All methods may be called by any thread. File descriptors belong to the caller, who closes them
- * exactly once.
+ * <p>All methods may be called by any thread. File descriptors belong to the caller, who closes
+ * them exactly once.
  */
 public interface Bridge {
 

@@ -37,9 +37,9 @@ final class MemFile extends OpenFile {
   private static final long HUGE_PAGE = 2L << 20;
 
   /**
-   * How far a write goes in one step: a step that would cross a size that must not change is refused
-   * whole, and what the steps before it wrote is kept. It is the largest folio of shmem: 2 MiB on
-   * x86_64 with transparent huge pages in the kernel, a page without them.
+   * How far a write goes in one step: a step that would cross a size that must not change is
+   * refused whole, and what the steps before it wrote is kept. It is the largest folio of shmem: 2
+   * MiB on x86_64 with transparent huge pages in the kernel, a page without them.
    */
   private static final long WRITE_STEP = 2L << 20;
 

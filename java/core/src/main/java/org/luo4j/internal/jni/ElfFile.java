@@ -38,8 +38,7 @@ final class ElfFile {
       int machine = Short.toUnsignedInt(header.getShort(18));
       int wanted = platform.endsWith("-x86_64") ? MACHINE_X86_64 : MACHINE_AARCH64;
       if ((platform.endsWith("-x86_64") || platform.endsWith("-aarch64")) && machine != wanted) {
-        throw damaged(
-            file, "it is for ELF machine " + machine + ", " + platform + " is " + wanted);
+        throw damaged(file, "it is for ELF machine " + machine + ", " + platform + " is " + wanted);
       }
       long programHeaders = header.getLong(32);
       int count = Short.toUnsignedInt(header.getShort(56));
@@ -53,14 +52,14 @@ final class ElfFile {
         long offset = table.getLong(i * PROGRAM_HEADER_BYTES + 8);
         long bytes = table.getLong(i * PROGRAM_HEADER_BYTES + 32);
         if (offset < 0 || bytes < 0 || offset > size || bytes > size - offset) {
-          throw damaged(file, "a segment ends after the file's " + size + " bytes: it is cut short");
+          throw damaged(
+              file, "a segment ends after the file's " + size + " bytes: it is cut short");
         }
       }
     }
   }
 
-  private static ByteBuffer read(FileChannel channel, long position, int bytes)
-      throws IOException {
+  private static ByteBuffer read(FileChannel channel, long position, int bytes) throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
     while (buffer.hasRemaining()) {
       if (channel.read(buffer, position + buffer.position()) < 0) {

@@ -56,7 +56,13 @@ final class NativeLibrary {
     }
     if (!Files.isRegularFile(file)) {
       throw new IOException(
-          "-D" + PATH_PROPERTY + "=" + path + ": there is no file " + file + "; correct or unset it");
+          "-D"
+              + PATH_PROPERTY
+              + "="
+              + path
+              + ": there is no file "
+              + file
+              + "; correct or unset it");
     }
     return file;
   }

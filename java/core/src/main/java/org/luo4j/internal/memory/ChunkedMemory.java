@@ -95,7 +95,14 @@ public final class ChunkedMemory {
 
   private IndexOutOfBoundsException outOfBounds(long offset, long span) {
     return new IndexOutOfBoundsException(
-        "offset " + offset + " with " + span + " bytes is outside " + what + " of " + size
+        "offset "
+            + offset
+            + " with "
+            + span
+            + " bytes is outside "
+            + what
+            + " of "
+            + size
             + " bytes");
   }
 
@@ -118,16 +125,15 @@ public final class ChunkedMemory {
     }
   }
 
-  /**
-   * Checks the range and returns something that keeps the memory mapped while it is reachable.
-   */
+  /** Checks the range and returns something that keeps the memory mapped while it is reachable. */
   public Object pin(long offset, long length) {
     ByteBuffer[] live = views;
     checkRange(offset, length);
     return live;
   }
 
-  // Each access ends in a reachability fence: it keeps the view, and so the mapping, alive until the
+  // Each access ends in a reachability fence: it keeps the view, and so the mapping, alive until
+  // the
   // memory has been touched, whatever a compiler does with the address.
 
   public byte getByte(long offset) {
