@@ -2,6 +2,7 @@
 package org.luo4j.internal.emulator;
 
 import static org.luo4j.internal.bridge.Errno.EBADF;
+import static org.luo4j.internal.bridge.Errno.EFAULT;
 import static org.luo4j.internal.bridge.Errno.EINVAL;
 import static org.luo4j.internal.bridge.Errno.EIO;
 import static org.luo4j.internal.bridge.Errno.EMFILE;
@@ -416,13 +417,23 @@ public final class Emulator implements Bridge, AutoCloseable {
 
   @Override
   public synchronized long read(int fd, ByteBuffer buffer, int start, int length, long fileOffset) {
+    if (isOutside(buffer, start, length)) {
+      return -EFAULT;
+    }
     return onFile(fd, file -> file.read(buffer, start, length, fileOffset));
   }
 
   @Override
   public synchronized long write(
       int fd, ByteBuffer buffer, int start, int length, long fileOffset) {
+    if (isOutside(buffer, start, length)) {
+      return -EFAULT;
+    }
     return onFile(fd, file -> file.write(buffer, start, length, fileOffset));
+  }
+
+  private static boolean isOutside(ByteBuffer buffer, int start, int length) {
+    return !buffer.isDirect() || start < 0 || length < 0 || start > buffer.capacity() - length;
   }
 
   @Override

@@ -212,12 +212,21 @@ final class StateFolder {
           directory + " can be written by others: run chmod 700 on it, or name another path");
     }
     UserPrincipal owner = Files.getOwner(directory);
+    if (!owner.equals(self())) {
+      throw new IOException(
+          directory + " belongs to " + owner.getName() + ": name a path of your own");
+    }
+  }
+
+  /** The user that this process's files belong to. */
+  private static UserPrincipal self() throws IOException {
+    Path proc = Path.of("/proc/self");
+    if (Files.exists(proc)) {
+      return Files.getOwner(proc);
+    }
     Path probe = Files.createTempFile("luo4j-owner", null);
     try {
-      if (!owner.equals(Files.getOwner(probe))) {
-        throw new IOException(
-            directory + " belongs to " + owner.getName() + ": name a path of your own");
-      }
+      return Files.getOwner(probe);
     } finally {
       Files.delete(probe);
     }
