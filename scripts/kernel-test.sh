@@ -22,6 +22,7 @@ was skipped and every stage was completed.
 
   --bench                     measure the update window instead of testing
   --demo FILE                 run the demo with FILE as its input instead
+                              (these two print no such line unless they fail)
   --no-upgrade                leave out the run from an older to a newer kernel
   --kernel-image FILE         kernel to use (default: the one build-kernel.sh makes)
   --second-kernel-image FILE  older kernel for the upgrade run (default: built
@@ -114,7 +115,8 @@ result() {
 		;;
 	'STAGE-DONE '*)
 		done_stages="$done_stages ${1#STAGE-DONE }"
-		[ "$stage_results" -gt 0 ] || [[ $plan = bench || $plan = demo ]] || fail "${1#STAGE-DONE }: no test ran in this stage"
+		[ "$plan" = test ] || return 0
+		[ "$stage_results" -gt 0 ] || fail "${1#STAGE-DONE }: no test ran in this stage"
 		;;
 	esac
 	printf '%s\n' "$1"
@@ -207,10 +209,10 @@ demo)
 	;;
 esac
 
-if [ "$plan" = test ] && [ $((passed + failed + skipped)) -eq 0 ]; then
-	fail "plan test: no test ran"
-fi
 status=0
 [ $failed -eq 0 ] && [ $skipped -eq 0 ] || status=1
-printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
+# the bench and the demo end with their own lines unless something broke
+if [ "$plan" = test ] || [ $status -ne 0 ]; then
+	printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
+fi
 exit $status
