@@ -6,6 +6,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/common.sh"
 # shellcheck source=scripts/lib/arch.sh
 . "$here/lib/arch.sh"
+# shellcheck source=scripts/lib/apt.sh
+. "$here/lib/apt.sh"
 # shellcheck source=scripts/lib/guest.sh
 . "$here/lib/guest.sh"
 
@@ -157,9 +159,9 @@ run_plan() {
 	say "$name plan took $(duration $((SECONDS - started)))"
 }
 
-need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" /bin/busybox=busybox-static cpio=cpio gzip=gzip setpriv=util-linux \
-	/sbin/mkfs.ext4=e2fsprogs "$ARCH_CC_TOOL" /usr/include/stdio.h=libc6-dev
-! ldd /bin/busybox >/dev/null 2>&1 || die "/bin/busybox is not a static program. Install busybox-static"
+need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" cpio=cpio gzip=gzip setpriv=util-linux \
+	/sbin/mkfs.ext4=e2fsprogs "$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
+! guest_native || need_tools /bin/busybox=busybox-static
 
 if [ -n "$kernel" ]; then
 	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$kernel" | tail -n 1)

@@ -35,8 +35,14 @@ set_arch() {
 		;;
 	*) usage_error "architecture '$ARCH' is not one of: x86_64 aarch64" ;;
 	esac
-	ARCH_CC_TOOL=$ARCH_CC=${ARCH_CROSS_PACKAGE}
-	[ -n "$ARCH_CROSS" ] || ARCH_CC_TOOL=gcc=gcc
+	# what need_tools is to look for: a C compiler, and a C library for static programs
+	if [ -n "$ARCH_CROSS" ]; then
+		ARCH_CC_TOOL=$ARCH_CC=$ARCH_CROSS_PACKAGE
+		ARCH_LIBC_TOOL=/usr/$ARCH-linux-gnu/lib/libc.a=libc6-dev-$ARCH_DEB-cross
+	else
+		ARCH_CC_TOOL=gcc=gcc
+		ARCH_LIBC_TOOL=/usr/include/stdio.h=libc6-dev
+	fi
 }
 
 # kernel_release FILE: prints the release (as in uname -r) of the kernel image

@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # Makes and boots the test guest: a JRE, the class path and the next kernel on
 # a read-only disk, and an initramfs that holds only busybox, init and
-# luo_kexec. Sourced, not run. Needs common.sh and arch.sh.
+# luo_kexec. A guest of this machine's architecture gets this machine's JDK, C
+# library and busybox; one of another gets Debian's packages. Sourced, not run.
+# Needs common.sh, arch.sh and apt.sh.
 
 # Modules of the guest's JRE: what luo4j, JNA and the JUnit platform use
 GUEST_MODULES=java.base,java.logging,java.management,java.xml,java.compiler,jdk.management,jdk.unsupported
@@ -14,21 +16,62 @@ java_home() {
 	printf '%s\n' "$home"
 }
 
+# guest_native: true if the guest has this machine's architecture.
+guest_native() {
+	[ "$ARCH" = "$(uname -m)" ]
+}
+
+# guest_packages: for a guest of another architecture, unpacks Debian's JDK, C
+# library and busybox for it, or finds them in the cache, and prints their folder.
+guest_packages() {
+	local suite feature dest list name file
+	# shellcheck disable=SC1091
+	suite=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && printf '%s' "${VERSION_CODENAME:-}") || true
+	suite=${suite:-bookworm}
+	feature=$("$(java_home)/bin/java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+	apt_suite "$suite" "$ARCH_DEB"
+	local -a names=(busybox-static libc6 libgcc-s1 libstdc++6 zlib1g "openjdk-$feature-jdk-headless" "openjdk-$feature-jre-headless")
+	for name in "${names[@]}"; do
+		[ -n "$(apt-cache "${APT_OPTS[@]}" madison "$name")" ] ||
+			die "Debian $suite has no $name for $ARCH_DEB. Point JAVA_HOME at a JDK of a version that it has"
+	done
+	list=$(apt-cache "${APT_OPTS[@]}" madison "${names[@]}" | awk '!seen[$1]++ { print $1 "=" $3 }')
+	dest=$LUO4J_CACHE_DIR/guest/$ARCH-$(printf '%s' "$list" | sha256sum | cut -c 1-12)
+	if [ ! -d "$dest" ]; then
+		rm -rf "$dest.new.$$"
+		mkdir -p "$dest.new.$$/deb"
+		for name in $list; do
+			say "downloading $name for $ARCH_DEB"
+			file=$(apt_fetch "$dest.new.$$/deb" "$name")
+			dpkg -x "$file" "$dest.new.$$"
+		done
+		rm -rf "$dest.new.$$/deb"
+		mv "$dest.new.$$" "$dest"
+	fi
+	printf '%s\n' "$dest"
+}
+
 # guest_jre: makes the guest's JRE, or finds it in the cache, and prints its folder.
 guest_jre() {
-	local home key dest
+	local home key dest source
+	local -a modules=()
 	home=$(java_home)
-	key=$("$home/bin/java" -version 2>&1 | cat - <(printf '%s %s' "$ARCH" "$GUEST_MODULES") | sha256sum | cut -c 1-12)
+	source=$("$home/bin/java" -version 2>&1 | sed -n 2p)
+	if ! guest_native; then
+		source=$(guest_packages)
+		modules=(--module-path "$(echo "$source"/usr/lib/jvm/java-*-openjdk-"$ARCH_DEB"/jmods)")
+	fi
+	key=$(printf '%s %s %s' "$ARCH" "$GUEST_MODULES" "$source" | sha256sum | cut -c 1-12)
 	dest=$LUO4J_CACHE_DIR/jre/$ARCH-$key
 	if [ ! -d "$dest" ]; then
-		say "linking a JRE from $("$home/bin/java" -version 2>&1 | sed -n 2p)"
+		say "linking a JRE from $source"
 		mkdir -p "$LUO4J_CACHE_DIR/jre"
 		rm -rf "$dest.new.$$"
-		"$home/bin/jlink" --add-modules "$GUEST_MODULES" --strip-java-debug-attributes \
-			--no-man-pages --no-header-files --output "$dest.new.$$" >&2 ||
+		"$home/bin/jlink" ${modules[@]+"${modules[@]}"} --add-modules "$GUEST_MODULES" \
+			--strip-java-debug-attributes --no-man-pages --no-header-files --output "$dest.new.$$" >&2 ||
 			die "jlink failed; is $home a whole JDK (Debian: openjdk-17-jdk-headless)?"
 		# the archive of parsed classes halves the JVM's start-up time
-		"$dest.new.$$/bin/java" -Xshare:dump >/dev/null 2>&1 ||
+		! guest_native || "$dest.new.$$/bin/java" -Xshare:dump >/dev/null 2>&1 ||
 			say "java -Xshare:dump failed: JVMs start more slowly in the guest"
 		mv "$dest.new.$$" "$dest"
 	fi
@@ -36,10 +79,17 @@ guest_jre() {
 }
 
 # guest_libraries JRE DEST: copies the C library and what else the JRE and JNA
-# load under DEST, each at its path on this machine.
+# load under DEST, each at the path where the guest's loader looks for it.
 guest_libraries() {
 	local jre=$1 dest=$2 libc name
 	local -a files
+	if ! guest_native; then
+		libc=$(guest_packages)
+		mkdir -p "$dest/usr/lib"
+		cp -a "$libc/lib" "$dest/lib"
+		cp -a "$libc/usr/lib/$ARCH-linux-gnu" "$dest/usr/lib/"
+		return
+	fi
 	mapfile -t files < <({
 		ldd "$jre/bin/java"
 		find "$jre/lib" -name '*.so' -exec ldd {} +
@@ -54,11 +104,22 @@ guest_libraries() {
 	cp -L --parents "${files[@]}" "$dest/"
 }
 
+# guest_busybox: prints the path of a static busybox for the guest.
+guest_busybox() {
+	local busybox=/bin/busybox
+	if ! guest_native; then
+		busybox=$(guest_packages)/bin/busybox
+	elif ldd "$busybox" >/dev/null 2>&1; then
+		die "$busybox is not a static program. Install busybox-static"
+	fi
+	printf '%s\n' "$busybox"
+}
+
 # guest_initramfs WORK: makes WORK/initrd.
 guest_initramfs() {
 	local work=$1 root=$1/initramfs dir
 	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/luo4j/disk"
-	cp /bin/busybox "$root/bin/"
+	cp "$(guest_busybox)" "$root/bin/busybox"
 	cp "$LUO4J_ROOT/scripts/guest/init" "$root/init"
 	"$ARCH_CC" -std=gnu11 -O2 -static -Wall -Wextra -Werror \
 		-o "$root/bin/luo_kexec" "$LUO4J_ROOT/native/guest/luo_kexec.c" || die "luo_kexec.c does not compile"
