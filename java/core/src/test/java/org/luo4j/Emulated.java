@@ -2,6 +2,7 @@
 package org.luo4j;
 
 import java.nio.file.Path;
+import org.luo4j.testing.JniLibrary;
 
 /** What the API's tests open. */
 final class Emulated {
@@ -15,6 +16,9 @@ final class Emulated {
 
   /** A LiveUpdate over any bridge; the folder is used if it is the emulator. */
   static LiveUpdate by(BridgeType bridge, Path folder) {
+    if (bridge == BridgeType.JNI) {
+      JniLibrary.assumeBuilt();
+    }
     return bridge == BridgeType.EMULATOR ? in(folder) : LiveUpdate.builder().bridge(bridge).open();
   }
 }

@@ -10,6 +10,7 @@ import static org.luo4j.contract.Contract.struct;
 import static org.luo4j.contract.IncomingFixtures.PAGE;
 
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
@@ -21,9 +22,14 @@ import org.luo4j.internal.bridge.Errno;
  */
 class IncomingContractTest {
 
-  private static final Bridge BRIDGE = Subject.openAfterKexec();
+  private static Bridge bridge;
 
-  private final Contract contract = new Contract(BRIDGE);
+  private final Contract contract = new Contract(bridge);
+
+  @BeforeAll
+  static void open() {
+    bridge = Subject.openAfterKexec();
+  }
 
   @AfterEach
   void close() {
@@ -39,7 +45,7 @@ class IncomingContractTest {
   }
 
   private int file(String fixture) {
-    return contract.opened(BRIDGE.retrieve(session(fixture), 1));
+    return contract.opened(bridge.retrieve(session(fixture), 1));
   }
 
   @Test
@@ -66,50 +72,50 @@ class IncomingContractTest {
 
   @Test
   void aRetrievedSessionIsClosedOnExec() {
-    assertEquals(Abi.FD_CLOEXEC, BRIDGE.descriptorFlags(session("cloexec")));
+    assertEquals(Abi.FD_CLOEXEC, bridge.descriptorFlags(session("cloexec")));
   }
 
   @Test
   void getNameGivesTheName() {
     byte[] back = new byte[64];
-    assertEquals(0, BRIDGE.sessionName(session("name"), back));
+    assertEquals(0, bridge.sessionName(session("name"), back));
     assertEquals(new String(field(name("name"))), new String(back));
   }
 
   @Test
   void preserveOnAnIncomingSessionIsEINVAL() {
-    assertErrno(Errno.EINVAL, BRIDGE.preserve(session("preserve"), contract.memfd(1), 9));
+    assertErrno(Errno.EINVAL, bridge.preserve(session("preserve"), contract.memfd(1), 9));
   }
 
   @Test
   void preserveOnAnIncomingSessionIsEINVALBeforeItsFdIsLookedAt() {
     int session = session("tail");
-    assertErrno(Errno.EINVAL, BRIDGE.preserve(session, -1, 9));
+    assertErrno(Errno.EINVAL, bridge.preserve(session, -1, 9));
     byte[] tail = struct(24, 24).putInt(4, -1).putLong(8, 1).put(23, (byte) 1).array();
-    assertErrno(Errno.E2BIG, BRIDGE.ioctl(session, Abi.SESSION_RETRIEVE_FD, tail));
+    assertErrno(Errno.E2BIG, bridge.ioctl(session, Abi.SESSION_RETRIEVE_FD, tail));
   }
 
   @Test
   void aStructureThatIsTooSmallIsEINVALAndAnotherEncodingENOTTY() {
     int session = session("encoding");
     byte[] argument = struct(16, 15).putLong(8, 1).array();
-    assertErrno(Errno.EINVAL, BRIDGE.ioctl(session, Abi.SESSION_RETRIEVE_FD, argument));
-    assertErrno(Errno.EINVAL, BRIDGE.ioctl(session, Abi.SESSION_FINISH, struct(8, 4).array()));
-    assertErrno(Errno.ENOTTY, BRIDGE.ioctl(session, 0xBB41, struct(16, 16).array()));
+    assertErrno(Errno.EINVAL, bridge.ioctl(session, Abi.SESSION_RETRIEVE_FD, argument));
+    assertErrno(Errno.EINVAL, bridge.ioctl(session, Abi.SESSION_FINISH, struct(8, 4).array()));
+    assertErrno(Errno.ENOTTY, bridge.ioctl(session, 0xBB41, struct(16, 16).array()));
   }
 
   @Test
   void anUnknownTokenIsENOENT() {
     int session = session("unknown");
-    assertErrno(Errno.ENOENT, BRIDGE.retrieve(session, 2));
-    assertErrno(Errno.ENOENT, BRIDGE.retrieve(session, -1));
+    assertErrno(Errno.ENOENT, bridge.retrieve(session, 2));
+    assertErrno(Errno.ENOENT, bridge.retrieve(session, -1));
   }
 
   @Test
   void tokensAreRetrievedInAnyOrder() {
     int session = session("order");
     for (int token : new int[] {3, 1, 2}) {
-      int memfd = contract.opened(BRIDGE.retrieve(session, token));
+      int memfd = contract.opened(bridge.retrieve(session, token));
       assertEquals(new String[] {"one", "two", "three"}[token - 1], contract.read(memfd, 99, 0));
     }
   }
@@ -117,8 +123,8 @@ class IncomingContractTest {
   @Test
   void tokensZeroAndAllOnesAreRetrieved() {
     int session = session("tokens");
-    int zero = contract.opened(BRIDGE.retrieve(session, 0));
-    int ones = contract.opened(BRIDGE.retrieve(session, -1));
+    int zero = contract.opened(bridge.retrieve(session, 0));
+    int ones = contract.opened(bridge.retrieve(session, -1));
     assertEquals("token zero", contract.read(zero, 99, 0));
     assertEquals("token all ones", contract.read(ones, 99, 0));
   }
@@ -126,11 +132,11 @@ class IncomingContractTest {
   @Test
   void aTokenRetrievedAgainIsANewFdOfTheSameOpenFile() {
     int session = session("again");
-    int first = contract.opened(BRIDGE.retrieve(session, 1));
-    int second = contract.opened(BRIDGE.retrieve(session, 1));
+    int first = contract.opened(bridge.retrieve(session, 1));
+    int second = contract.opened(bridge.retrieve(session, 1));
     assertNotEquals(first, second);
-    assertEquals(3, BRIDGE.seek(first, 3, Abi.SEEK_SET));
-    assertEquals(3, BRIDGE.seek(second, 0, Abi.SEEK_CUR));
+    assertEquals(3, bridge.seek(first, 3, Abi.SEEK_SET));
+    assertEquals(3, bridge.seek(second, 0, Abi.SEEK_CUR));
     assertEquals(1, contract.write(first, "C", 0));
     assertEquals("Content-again", contract.read(second, 99, 0));
   }
@@ -138,33 +144,33 @@ class IncomingContractTest {
   @Test
   void aRetrievedFileIsClosedOnExecAndReadWrite() {
     int memfd = file("flags");
-    assertEquals(Abi.FD_CLOEXEC, BRIDGE.descriptorFlags(memfd));
-    assertEquals(Abi.O_RDWR, BRIDGE.statusFlags(memfd) & Abi.O_ACCMODE);
+    assertEquals(Abi.FD_CLOEXEC, bridge.descriptorFlags(memfd));
+    assertEquals(Abi.O_RDWR, bridge.statusFlags(memfd) & Abi.O_ACCMODE);
     assertEquals(1, contract.write(memfd, "C", 0));
     assertEquals("Content-flags", contract.read(memfd, 99, 0));
   }
 
   @Test
   void aRetrievedFileHasLostItsName() {
-    assertEquals("/ (deleted)", BRIDGE.describe(file("nameless")));
+    assertEquals("/ (deleted)", bridge.describe(file("nameless")));
   }
 
   @Test
   void sizeAndContentsOfAnOddSizeArrive() {
     int memfd = file("odd-size");
-    assertEquals(PAGE + 1, BRIDGE.size(memfd));
+    assertEquals(PAGE + 1, bridge.size(memfd));
     assertEquals("\0z", contract.read(memfd, 99, PAGE - 1));
   }
 
   @Test
   void aFileOfSizeZeroArrives() {
-    assertEquals(0, BRIDGE.size(file("zero")));
+    assertEquals(0, bridge.size(file("zero")));
   }
 
   @Test
   void thePositionArrivesAsItWasAtTheKexec() {
     int memfd = file("position");
-    assertEquals(4, BRIDGE.seek(memfd, 0, Abi.SEEK_CUR));
+    assertEquals(4, bridge.seek(memfd, 0, Abi.SEEK_CUR));
     assertEquals("456", contract.read(memfd, 3, -1));
   }
 
@@ -178,38 +184,38 @@ class IncomingContractTest {
   @Test
   void holesArriveAsZeroes() {
     int memfd = file("holes");
-    assertEquals(100 * PAGE, BRIDGE.size(memfd));
-    assertEquals(100 * PAGE, BRIDGE.allocated(memfd));
+    assertEquals(100 * PAGE, bridge.size(memfd));
+    assertEquals(100 * PAGE, bridge.allocated(memfd));
     assertEquals("\0".repeat(100 * PAGE - 4) + "last", contract.read(memfd, 100 * PAGE, 0));
   }
 
   @Test
   void sealsArrive() {
     int memfd = file("seals");
-    assertEquals(Abi.F_SEAL_GROW | Abi.F_SEAL_SHRINK, BRIDGE.seals(memfd));
-    assertErrno(Errno.EPERM, BRIDGE.truncate(memfd, 2));
+    assertEquals(Abi.F_SEAL_GROW | Abi.F_SEAL_SHRINK, bridge.seals(memfd));
+    assertErrno(Errno.EPERM, bridge.truncate(memfd, 2));
   }
 
   @Test
   void sealsAddedAfterThePreserveDoNotArrive() {
     int memfd = file("seals-later");
-    assertEquals(0, BRIDGE.seals(memfd));
-    assertEquals(0, BRIDGE.truncate(memfd, 2));
+    assertEquals(0, bridge.seals(memfd));
+    assertEquals(0, bridge.truncate(memfd, 2));
   }
 
   @Test
   void aWriteSealArrives() {
     int memfd = file("write-sealed");
-    assertEquals(Abi.F_SEAL_WRITE, BRIDGE.seals(memfd));
+    assertEquals(Abi.F_SEAL_WRITE, bridge.seals(memfd));
     assertErrno(Errno.EPERM, contract.write(memfd, "x", 0));
-    assertErrno(Errno.EPERM, BRIDGE.map(memfd, 0, 1, true));
+    assertErrno(Errno.EPERM, bridge.map(memfd, 0, 1, true));
   }
 
   @Test
   void aMemfdMadeWithoutSealingArrivesSealedAgainstSeals() {
     int memfd = file("unsealable");
-    assertEquals(Abi.F_SEAL_SEAL, BRIDGE.seals(memfd));
-    assertErrno(Errno.EPERM, BRIDGE.addSeals(memfd, Abi.F_SEAL_GROW));
+    assertEquals(Abi.F_SEAL_SEAL, bridge.seals(memfd));
+    assertErrno(Errno.EPERM, bridge.addSeals(memfd, Abi.F_SEAL_GROW));
   }
 
   /**
@@ -225,7 +231,7 @@ class IncomingContractTest {
             | Abi.F_SEAL_GROW
             | Abi.F_SEAL_WRITE
             | Abi.F_SEAL_FUTURE_WRITE,
-        BRIDGE.seals(memfd));
+        bridge.seals(memfd));
     assertErrno(Errno.EPERM, contract.write(memfd, "x", 0));
     assertEquals("noexec", contract.read(memfd, 99, 0));
   }
@@ -233,10 +239,10 @@ class IncomingContractTest {
   @Test
   void aRetrievedFileIsNotFrozen() {
     int memfd = file("resize");
-    assertEquals(0, BRIDGE.truncate(memfd, 3 * PAGE));
+    assertEquals(0, bridge.truncate(memfd, 3 * PAGE));
     assertEquals(1, contract.write(memfd, "x", 4 * PAGE));
-    assertEquals(4 * PAGE + 1, BRIDGE.size(memfd));
-    assertEquals(0, BRIDGE.allocate(memfd, 0, 0, 5 * PAGE));
+    assertEquals(4 * PAGE + 1, bridge.size(memfd));
+    assertEquals(0, bridge.allocate(memfd, 0, 0, 5 * PAGE));
   }
 
   @Test
@@ -252,73 +258,73 @@ class IncomingContractTest {
   @Test
   void anEmptySessionArrives() {
     int session = session("empty");
-    assertErrno(Errno.ENOENT, BRIDGE.retrieve(session, 1));
-    assertEquals(0, BRIDGE.finish(session));
+    assertErrno(Errno.ENOENT, bridge.retrieve(session, 1));
+    assertEquals(0, bridge.finish(session));
   }
 
   @Test
   void finishWithAReservedFieldIsEINVAL() {
     int session = session("finish-reserved");
     byte[] argument = struct(8, 8).putInt(4, 1).array();
-    assertErrno(Errno.EINVAL, BRIDGE.ioctl(session, Abi.SESSION_FINISH, argument));
-    contract.opened(BRIDGE.retrieve(session, 1));
+    assertErrno(Errno.EINVAL, bridge.ioctl(session, Abi.SESSION_FINISH, argument));
+    contract.opened(bridge.retrieve(session, 1));
   }
 
   @Test
   void finishKeepsWhatWasRetrievedAndDropsTheRest() {
     int session = session("unretrieved");
-    int memfd = contract.opened(BRIDGE.retrieve(session, 1));
-    assertEquals(0, BRIDGE.finish(session));
+    int memfd = contract.opened(bridge.retrieve(session, 1));
+    assertEquals(0, bridge.finish(session));
     assertEquals("retrieved", contract.read(memfd, 99, 0));
-    assertErrno(Errno.ENOENT, BRIDGE.retrieve(session, 2));
-    assertErrno(Errno.ENOENT, BRIDGE.retrieve(session, 1));
+    assertErrno(Errno.ENOENT, bridge.retrieve(session, 2));
+    assertErrno(Errno.ENOENT, bridge.retrieve(session, 1));
   }
 
   @Test
   void finishAgainSucceedsAndTheNameStaysTaken() {
     int session = session("finished");
-    assertEquals(0, BRIDGE.finish(session));
-    assertEquals(0, BRIDGE.finish(session));
+    assertEquals(0, bridge.finish(session));
+    assertEquals(0, bridge.finish(session));
     assertErrno(Errno.EINVAL, contract.tryRetrieveSession(name("finished")));
   }
 
   @Test
   void closingFinishes() {
     int session = session("close-finishes");
-    int memfd = contract.opened(BRIDGE.retrieve(session, 1));
+    int memfd = contract.opened(bridge.retrieve(session, 1));
     contract.close(session);
     assertEquals("retrieved", contract.read(memfd, 99, 0));
     assertErrno(Errno.ENOENT, contract.tryRetrieveSession(name("close-finishes")));
-    assertEquals(0, BRIDGE.preserve(contract.session(name("close-out")), memfd, 1));
+    assertEquals(0, bridge.preserve(contract.session(name("close-out")), memfd, 1));
   }
 
   @Test
   void aDuplicateKeepsAnIncomingSession() {
     int session = session("dup");
-    int duplicate = contract.opened(BRIDGE.duplicate(session));
+    int duplicate = contract.opened(bridge.duplicate(session));
     contract.close(session);
-    int memfd = contract.opened(BRIDGE.retrieve(duplicate, 1));
+    int memfd = contract.opened(bridge.retrieve(duplicate, 1));
     assertEquals("content-dup", contract.read(memfd, 99, 0));
   }
 
   @Test
   void aRetrievedFileCanBePreservedAgainAfterFinishAndIsEBUSYBefore() {
     int session = session("reuse");
-    int memfd = contract.opened(BRIDGE.retrieve(session, 1));
+    int memfd = contract.opened(bridge.retrieve(session, 1));
     int outgoing = contract.session(name("reuse-out"));
-    assertErrno(Errno.EBUSY, BRIDGE.preserve(outgoing, memfd, 1));
-    assertEquals(0, BRIDGE.finish(session));
-    assertEquals(0, BRIDGE.preserve(outgoing, memfd, 1));
-    assertErrno(Errno.EPERM, BRIDGE.truncate(memfd, 0));
+    assertErrno(Errno.EBUSY, bridge.preserve(outgoing, memfd, 1));
+    assertEquals(0, bridge.finish(session));
+    assertEquals(0, bridge.preserve(outgoing, memfd, 1));
+    assertErrno(Errno.EPERM, bridge.truncate(memfd, 0));
   }
 
   @Test
   void anOutgoingSessionMayHaveAnIncomingOnesName() {
     int incoming = session("same-name");
     int outgoing = contract.session(name("same-name"));
-    assertEquals(0, BRIDGE.preserve(outgoing, contract.memfd(1), 1));
-    assertErrno(Errno.EINVAL, BRIDGE.retrieve(outgoing, 1));
-    int memfd = contract.opened(BRIDGE.retrieve(incoming, 1));
+    assertEquals(0, bridge.preserve(outgoing, contract.memfd(1), 1));
+    assertErrno(Errno.EINVAL, bridge.retrieve(outgoing, 1));
+    int memfd = contract.opened(bridge.retrieve(incoming, 1));
     assertTrue(contract.read(memfd, 99, 0).startsWith("content"));
   }
 }

@@ -10,6 +10,7 @@ import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.emulator.Emulator;
 import org.luo4j.internal.jna.JnaBridge;
 import org.luo4j.internal.jni.JniBridge;
+import org.luo4j.testing.JniLibrary;
 
 /** The implementation that the contract suite runs on: the property luo4j.contract.bridge. */
 final class Subject {
@@ -55,6 +56,9 @@ final class Subject {
   }
 
   private static Bridge openNative() {
+    if (NAME.equals("jni")) {
+      JniLibrary.assumeBuilt();
+    }
     try {
       return NAME.equals("jni") ? JniBridge.load() : JnaBridge.load();
     } catch (IOException e) {
