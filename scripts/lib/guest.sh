@@ -16,6 +16,11 @@ java_home() {
 	printf '%s\n' "$home"
 }
 
+# java_feature: prints the feature version of that JDK, as in "17".
+java_feature() {
+	"$(java_home)/bin/java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p'
+}
+
 # guest_native: true if the guest has this machine's architecture.
 guest_native() {
 	[ "$ARCH" = "$(uname -m)" ]
@@ -28,7 +33,7 @@ guest_packages() {
 	# shellcheck disable=SC1091
 	suite=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && printf '%s' "${VERSION_CODENAME:-}") || true
 	suite=${suite:-bookworm}
-	feature=$("$(java_home)/bin/java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+	feature=$(java_feature)
 	apt_suite "$suite" "$ARCH_DEB"
 	local -a names=(busybox-static libc6 libgcc-s1 libstdc++6 zlib1g "openjdk-$feature-jdk-headless" "openjdk-$feature-jre-headless")
 	for name in "${names[@]}"; do
@@ -59,7 +64,8 @@ guest_jre() {
 	source=$("$home/bin/java" -version 2>&1 | sed -n 2p)
 	if ! guest_native; then
 		source=$(guest_packages)
-		modules=(--module-path "$(echo "$source"/usr/lib/jvm/java-*-openjdk-"$ARCH_DEB"/jmods)")
+		modules=(--module-path "$source/usr/lib/jvm/java-$(java_feature)-openjdk-$ARCH_DEB/jmods")
+		[ -f "${modules[1]}/java.base.jmod" ] || die "no ${modules[1]}/java.base.jmod. Delete $source and run this again"
 	fi
 	key=$(printf '%s %s %s' "$ARCH" "$GUEST_MODULES" "$source" | sha256sum | cut -c 1-12)
 	dest=$LUO4J_CACHE_DIR/jre/$ARCH-$key
