@@ -2,6 +2,7 @@
 package org.luo4j.guest;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -32,6 +33,7 @@ public final class WindowBench {
     LiveUpdate luo = LiveUpdate.requireKernel();
     if (arguments.word(0).equals("preserve")) {
       Report.info("BENCH " + luo.describe());
+      Report.info("BENCH " + memory("MemTotal", "MemFree", "CmaTotal", "CmaFree"));
       Session warm = luo.createSession("warm");
       warm.preserveNew(MemFdOptions.named("warm").size(PAGE), 1);
       for (boolean huge : List.of(false, true)) {
@@ -43,7 +45,6 @@ public final class WindowBench {
       Session warm = luo.retrieveSession("warm");
       warm.retrieve(1).map().close();
       warm.finish();
-      time(() -> Report.info("BENCH " + luo.describe()));
       for (boolean huge : List.of(false, true)) {
         retrieve(luo, huge);
       }
@@ -84,7 +85,7 @@ public final class WindowBench {
         huge,
         time(() -> memfd[0] = session.preserveNew(options(huge), 1)));
     if (huge) {
-      Report.info("BENCH huge folios in use: " + shmemHugePages());
+      Report.info("BENCH " + memory("ShmemHugePages", "MemFree", "CmaFree"));
     }
     line("fill after birth", huge, time(() -> fill(memfd[0])));
     // Nothing is called here: the session is held, and what was written goes along.
@@ -124,13 +125,16 @@ public final class WindowBench {
     }
   }
 
-  private static String shmemHugePages() throws IOException {
-    for (String line : java.nio.file.Files.readAllLines(Path.of("/proc/meminfo"))) {
-      if (line.startsWith("ShmemHugePages")) {
-        return line.replaceAll("\\s+", " ");
+  /** Lines of /proc/meminfo; KHO's scratch area is in the Cma ones. */
+  private static String memory(String... names) throws IOException {
+    List<String> wanted = List.of(names);
+    StringBuilder text = new StringBuilder();
+    for (String line : Files.readAllLines(Path.of("/proc/meminfo"))) {
+      if (wanted.contains(line.substring(0, line.indexOf(':')))) {
+        text.append(text.length() == 0 ? "" : ", ").append(line.replaceAll("\\s+", " "));
       }
     }
-    return "not shown by this kernel";
+    return text.toString();
   }
 
   private static long time(Runnable step) {

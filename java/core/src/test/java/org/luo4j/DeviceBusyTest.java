@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.emulator.Emulator;
+
+/** The device that one process at a time can have: waiting for it, and giving up. */
+class DeviceBusyTest {
+
+  @TempDir Path folder;
+
+  private LiveUpdate luo(Duration timeout) {
+    return LiveUpdate.builder()
+        .provider(Provider.EMULATOR)
+        .emulatorDirectory(folder)
+        .deviceTimeout(timeout)
+        .open();
+  }
+
+  @Test
+  void aDeviceThatStaysBusyIsSaidAtTheDeadline() throws Exception {
+    try (Emulator other = Emulator.open(folder)) {
+      assertTrue(other.openDevice() >= 0);
+      LiveUpdate once = luo(Duration.ZERO);
+      LuoException.DeviceBusy e =
+          assertThrows(LuoException.DeviceBusy.class, () -> once.createSession("busy"));
+      assertEquals(Errno.EBUSY, e.errno());
+      assertEquals("open device", e.operation());
+      assertTrue(e.getMessage().contains("fuser"), e.getMessage());
+      assertThrows(
+          LuoException.DeviceBusy.class, () -> luo(Duration.ofMillis(30)).retrieveSession("busy"));
+    }
+  }
+
+  @Test
+  void aDeviceThatBecomesFreeIsWaitedFor() throws Exception {
+    try (Emulator other = Emulator.open(folder)) {
+      int device = other.openDevice();
+      LiveUpdate patient = luo(Duration.ofMinutes(5));
+      ExecutorService threads = Executors.newSingleThreadExecutor();
+      try {
+        Future<Session> session = threads.submit(() -> patient.createSession("waited"));
+        other.close(device);
+        assertEquals("waited", session.get().name());
+      } finally {
+        threads.shutdownNow();
+      }
+    }
+  }
+
+  @Test
+  void anInterruptEndsTheWaitAndIsKept() throws Exception {
+    try (Emulator other = Emulator.open(folder)) {
+      assertTrue(other.openDevice() >= 0);
+      LiveUpdate patient = luo(Duration.ofDays(100_000));
+      Thread.currentThread().interrupt();
+      LuoException.DeviceBusy e =
+          assertThrows(LuoException.DeviceBusy.class, () -> patient.createSession("interrupted"));
+      assertTrue(Thread.interrupted());
+      assertEquals(Errno.EBUSY, e.errno());
+    }
+  }
+
+  @Test
+  void threadsOfOneJvmTakeTurns() throws Exception {
+    LiveUpdate shared = luo(Duration.ofMinutes(5));
+    ExecutorService threads = Executors.newFixedThreadPool(8);
+    try {
+      List<Callable<String>> calls = new ArrayList<>();
+      for (int i = 0; i < 64; i++) {
+        String name = "turn-" + i;
+        calls.add(() -> shared.createSession(name).name());
+      }
+      for (Future<String> call : threads.invokeAll(calls)) {
+        assertTrue(call.get().startsWith("turn-"));
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  @Test
+  void aNegativeTimeoutIsRefused() {
+    LiveUpdate.Builder builder = LiveUpdate.builder();
+    assertThrows(IllegalArgumentException.class, () -> builder.deviceTimeout(Duration.ofNanos(-1)));
+  }
+
+  @Test
+  void settingTwiceIsRefused() {
+    LiveUpdate.Builder builder = LiveUpdate.builder().deviceTimeout(Duration.ZERO);
+    assertThrows(IllegalStateException.class, () -> builder.deviceTimeout(Duration.ZERO));
+  }
+}
