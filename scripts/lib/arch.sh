@@ -19,6 +19,8 @@ set_arch() {
 		ARCH_QEMU=qemu-system-x86_64
 		ARCH_QEMU_PACKAGE=qemu-system-x86
 		ARCH_QEMU_ARGS=(-machine q35)
+		# emulated, the string instructions of these two go byte by byte: zeroing memory takes 3 times as long
+		ARCH_QEMU_CPU=max,erms=off,fsrm=off
 		ARCH_CONSOLE=ttyS0
 		;;
 	aarch64)
@@ -31,6 +33,7 @@ set_arch() {
 		ARCH_QEMU=qemu-system-aarch64
 		ARCH_QEMU_PACKAGE=qemu-system-arm
 		ARCH_QEMU_ARGS=(-machine virt)
+		ARCH_QEMU_CPU=max
 		ARCH_CONSOLE=ttyAMA0
 		;;
 	*) usage_error "architecture '$ARCH' is not one of: x86_64 aarch64" ;;

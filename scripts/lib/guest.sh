@@ -178,7 +178,7 @@ boot_guest() {
 	: >"$log"
 	# setpriv: QEMU dies with this script, however that ends
 	setpriv --pdeathsig KILL "$ARCH_QEMU" "${ARCH_QEMU_ARGS[@]}" \
-		-accel "$GUEST_ACCEL" -cpu max -smp 2 -m "$memory" \
+		-accel "$GUEST_ACCEL" -cpu "$ARCH_QEMU_CPU" -smp 2 -m "$memory" \
 		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 		-drive "file=$work/disk.img,if=none,id=disk,format=raw,readonly=on" -device virtio-blk-pci,drive=disk \
 		-kernel "$kernel" -initrd "$work/initrd" \
