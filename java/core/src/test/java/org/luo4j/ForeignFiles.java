@@ -8,6 +8,7 @@ import java.nio.channels.Pipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -43,12 +44,14 @@ public final class ForeignFiles implements Closeable {
   }
 
   public static ForeignFiles pipe() throws IOException {
-    Set<Integer> before = open();
+    // By target, not by number: the listing of /proc uses fds of its own, whose numbers come again.
+    Set<String> before = new HashSet<>();
+    for (int fd : open()) {
+      before.add(target(fd));
+    }
     Pipe pipe = Pipe.open();
-    Set<Integer> after = open();
-    after.removeAll(before);
-    for (int fd : after) {
-      if (target(fd).startsWith("pipe:")) {
+    for (int fd : open()) {
+      if (target(fd).startsWith("pipe:") && !before.contains(target(fd))) {
         return new ForeignFiles(
             () -> {
               pipe.source().close();
@@ -57,7 +60,7 @@ public final class ForeignFiles implements Closeable {
             fd);
       }
     }
-    throw new IOException("no pipe among the new fds " + after);
+    throw new IOException("the pipe is not among the open fds");
   }
 
   public int fd() {
