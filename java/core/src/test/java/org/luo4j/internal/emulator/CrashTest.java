@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.testing.ChildJvm;
 
 /** A JVM that is killed at any point leaves a folder that the next one opens. */
 class CrashTest {

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.testing.ChildJvm;
 
 /** What processes of one machine share, when they are emulators of one JVM and of several. */
 class SeveralProcessesTest {
