@@ -29,30 +29,15 @@ public final class JnaBridge implements Bridge {
   /**
    * Loads JNA, on the first call, and returns the bridge.
    *
-   * @throws IOException when JNA is not there or cannot load its own library
+   * @throws IOException when JNA is not there or cannot load its own library; then for good, as JNA
+   *     is initialised once a class loader
    */
   public static JnaBridge load() throws IOException {
     String reason = Machine.whyNoNativeBridge();
     if (reason != null) {
       throw new IOException("no JNA bridge: " + reason);
     }
-    try {
-      LibC.bind();
-    } catch (IllegalCallerException e) {
-      throw new IOException(
-          "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
-              + " =org.luo4j,com.sun.jna when luo4j is on the module path",
-          e);
-    } catch (LinkageError e) {
-      throw new IOException(
-          "JNA could not load its own library: "
-              + e
-              + "; is its temporary folder ("
-              + System.getProperty("jna.tmpdir", System.getProperty("java.io.tmpdir"))
-              + ") unwritable or mounted noexec? Set -Djna.tmpdir, or -Djna.boot.library.path to an"
-              + " installed libjnidispatch.so",
-          e);
-    }
+    LibC.bind();
     return new JnaBridge();
   }
 
@@ -346,11 +331,54 @@ public final class JnaBridge implements Bridge {
 
     private static boolean bound;
 
-    static synchronized void bind() {
-      if (!bound) {
-        Native.register(LibC.class, NativeLibrary.getProcess());
-        bound = true;
+    /** What stopped JNA, which later attempts would meet only as "could not initialize class". */
+    private static IOException refusal;
+
+    static synchronized void bind() throws IOException {
+      if (!bound && refusal == null) {
+        try {
+          Native.register(LibC.class, NativeLibrary.getProcess());
+          bound = true;
+        } catch (IllegalCallerException | Error e) {
+          if (e instanceof VirtualMachineError) {
+            throw e;
+          }
+          refusal = new IOException(whyUnavailable(e), e);
+        }
       }
+      if (!bound) {
+        throw new IOException(refusal.getMessage(), refusal);
+      }
+    }
+
+    /**
+     * JNA throws a plain Error for a library of another release, else the kinds of LinkageError.
+     */
+    private static String whyUnavailable(Throwable thrown) {
+      Throwable root = thrown;
+      while (root.getCause() != null) {
+        root = root.getCause();
+      }
+      if (root instanceof ClassNotFoundException) {
+        return "JNA is not there ("
+            + root
+            + "): add net.java.dev.jna:jna to the class path or the module path";
+      }
+      if (root.toString().contains(IllegalCallerException.class.getName())) {
+        return "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
+            + " =org.luo4j,com.sun.jna when luo4j is on the module path";
+      }
+      String folder = System.getProperty("jna.tmpdir");
+      return "JNA could not load its own library: "
+          + root.toString().strip()
+          + "; is the folder that it writes it to ("
+          + (folder != null
+              ? folder
+              : "JNA/temp in $XDG_CACHE_HOME or ~/.cache, else "
+                  + System.getProperty("java.io.tmpdir"))
+          + ") full, unwritable or mounted noexec? Set -Djna.tmpdir to one that is not, or"
+          + " -Djna.boot.library.path to the folder of an installed libjnidispatch.so of this JNA's"
+          + " release";
     }
 
     static native int open(byte[] path, int flags);
