@@ -80,10 +80,17 @@ final class NativeLibrary {
                 + PATH_PROPERTY
                 + ", or use JNA");
       }
-      Path folder = privateFolder();
+      Path parent =
+          Path.of(System.getProperty(TMP_PROPERTY, System.getProperty("java.io.tmpdir")))
+              .toAbsolutePath();
+      Path folder = privateFolder(parent);
       try {
         Path file = folder.resolve(FILE_NAME);
-        Files.copy(in, file);
+        try {
+          Files.copy(in, file);
+        } catch (IOException e) {
+          throw cannotWrite(parent, e);
+        }
         loadFile(file);
       } finally {
         FileUtils.deleteDirectory(folder.toFile());
@@ -91,10 +98,7 @@ final class NativeLibrary {
     }
   }
 
-  private static Path privateFolder() throws IOException {
-    Path parent =
-        Path.of(System.getProperty(TMP_PROPERTY, System.getProperty("java.io.tmpdir")))
-            .toAbsolutePath();
+  private static Path privateFolder(Path parent) throws IOException {
     FileAttribute<?>[] mode =
         FileSystems.getDefault().supportedFileAttributeViews().contains("posix")
             ? new FileAttribute<?>[] {
@@ -104,18 +108,22 @@ final class NativeLibrary {
     try {
       return Files.createTempDirectory(parent, "luo4j-", mode);
     } catch (IOException e) {
-      throw new IOException(
-          "cannot write the JNI library under "
-              + parent
-              + " ("
-              + e
-              + "): set -D"
-              + TMP_PROPERTY
-              + " to a folder that exists and is writable, or -D"
-              + PATH_PROPERTY
-              + " to the library itself",
-          e);
+      throw cannotWrite(parent, e);
     }
+  }
+
+  private static IOException cannotWrite(Path parent, IOException e) {
+    return new IOException(
+        "cannot write the JNI library under "
+            + parent
+            + " ("
+            + e
+            + "): set -D"
+            + TMP_PROPERTY
+            + " to a folder that exists, is writable and has room, or -D"
+            + PATH_PROPERTY
+            + " to the library itself",
+        e);
   }
 
   private static void loadFile(Path file) throws IOException {
@@ -123,7 +131,9 @@ final class NativeLibrary {
     try {
       System.load(file.toString());
     } catch (UnsatisfiedLinkError e) {
-      throw new IOException(file + " could not be loaded: " + e.getMessage() + hint(e), e);
+      // The JVM and the dynamic loader each put the file before what they say.
+      String message = String.valueOf(e.getMessage()).replace(file + ": ", "");
+      throw new IOException(file + " could not be loaded: " + message + hint(message), e);
     } catch (IllegalCallerException e) {
       throw new IOException(
           "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
@@ -132,8 +142,7 @@ final class NativeLibrary {
     }
   }
 
-  private static String hint(UnsatisfiedLinkError e) {
-    String message = String.valueOf(e.getMessage());
+  private static String hint(String message) {
     if (message.contains("failed to map segment")) {
       return "; is that folder mounted noexec? Set -D"
           + TMP_PROPERTY

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.jni;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.luo4j.internal.bridge.Abi;
+import org.luo4j.internal.bridge.Bridge;
+
+/**
+ * A child JVM that makes each call of the JNI bridge, some that succeed and some that fail, and
+ * then writes the names of those it has not made.
+ */
+final class EveryCall {
+
+  private static final int PAGE = 4096;
+  private static final int BAD_FD = -1;
+
+  private EveryCall() {}
+
+  public static void main(String[] none) throws Exception {
+    Bridge real = JniBridge.load();
+    Set<String> missing =
+        Arrays.stream(Bridge.class.getMethods())
+            .map(Method::getName)
+            .collect(Collectors.toCollection(TreeSet::new));
+    Bridge bridge =
+        (Bridge)
+            Proxy.newProxyInstance(
+                Bridge.class.getClassLoader(),
+                new Class<?>[] {Bridge.class},
+                (proxy, method, arguments) -> {
+                  missing.remove(method.getName());
+                  try {
+                    return method.invoke(real, arguments);
+                  } catch (InvocationTargetException e) {
+                    throw e.getCause();
+                  }
+                });
+    bridge.name();
+    callOnMemfd(bridge);
+    for (int fd : new int[] {BAD_FD, memfd(bridge)}) {
+      callWhatAMemfdRefuses(bridge, fd);
+    }
+    callWithBadArguments(bridge);
+    System.out.println("not called: " + missing);
+  }
+
+  private static int memfd(Bridge bridge) {
+    int fd = bridge.memfdCreate(new byte[] {'e', 0}, Abi.MFD_CLOEXEC | Abi.MFD_ALLOW_SEALING);
+    if (fd < 0) {
+      throw new AssertionError("errno " + -fd);
+    }
+    return fd;
+  }
+
+  private static void callOnMemfd(Bridge bridge) {
+    int fd = memfd(bridge);
+    ok(bridge.truncate(fd, 2 * PAGE));
+    ok(bridge.allocate(fd, 0, 0, 2 * PAGE));
+    ok(bridge.size(fd));
+    ok(bridge.allocated(fd));
+    ok(bridge.seek(fd, 0, Abi.SEEK_END));
+    ByteBuffer buffer = ByteBuffer.allocateDirect(16);
+    ok(bridge.write(fd, buffer, 0, 16, 0));
+    ok(bridge.write(fd, buffer.slice(4, 8), 0, 8, -1));
+    ok(bridge.read(fd, buffer, 8, 8, 0));
+    long address = ok(bridge.map(fd, 0, 2 * PAGE, true));
+    ok(bridge.advise(address, PAGE, Abi.MADV_WILLNEED));
+    bridge.view(address, 2 * PAGE).putLong(PAGE, 1);
+    ok(bridge.unmap(address, 2 * PAGE));
+    int copy = (int) ok(bridge.duplicate(fd));
+    ok(bridge.setDescriptorFlags(copy, 0));
+    ok(bridge.descriptorFlags(copy));
+    ok(bridge.statusFlags(copy));
+    ok(bridge.addSeals(copy, Abi.F_SEAL_GROW));
+    ok(bridge.seals(copy));
+    bridge.describe(copy);
+    ok(bridge.close(copy));
+    ok(bridge.close(fd));
+  }
+
+  private static void callWhatAMemfdRefuses(Bridge bridge, int fd) {
+    byte[] name = Arrays.copyOf(new byte[] {'n'}, Abi.NAME_LENGTH);
+    int device = bridge.openDevice();
+    if (device >= 0) {
+      ok(bridge.close(device));
+    }
+    refused(bridge.createSession(fd, name));
+    refused(bridge.retrieveSession(fd, name));
+    refused(bridge.preserve(fd, fd, 1));
+    refused(bridge.retrieve(fd, 1));
+    refused(bridge.finish(fd));
+    refused(bridge.sessionName(fd, name));
+    refused(bridge.ioctl(fd, Abi.SESSION_FINISH, new byte[] {8, 0, 0, 0, 0, 0, 0, 0}));
+    refused(bridge.truncate(fd, -1));
+    refused(bridge.allocate(fd, 0, -1, 1));
+    refused(bridge.seek(fd, -1, Abi.SEEK_SET));
+    refused(bridge.map(fd, 1, PAGE, true));
+  }
+
+  private static void callWithBadArguments(Bridge bridge) {
+    for (byte[] name : List.of(new byte[0], new byte[63], new byte[65], new byte[100_000])) {
+      refused(bridge.createSession(BAD_FD, name));
+      refused(bridge.retrieveSession(BAD_FD, name));
+      refused(bridge.sessionName(BAD_FD, name));
+    }
+    for (int length : new int[] {0, 3, 4, 4096, 4097}) {
+      refused(bridge.ioctl(BAD_FD, Abi.SESSION_FINISH, new byte[length]));
+    }
+    refused(bridge.ioctl(BAD_FD, Abi.SESSION_FINISH, new byte[] {-1, -1, -1, -1}));
+    refused(bridge.memfdCreate(new byte[256], -1));
+    refused(bridge.memfdCreate(new byte[300], 0));
+    for (ByteBuffer buffer : List.of(ByteBuffer.allocate(8), ByteBuffer.allocateDirect(4))) {
+      refused(bridge.read(BAD_FD, buffer, 0, 8, 0));
+      refused(bridge.write(BAD_FD, buffer, 0, 8, 0));
+      refused(bridge.read(BAD_FD, buffer, -1, 1, 0));
+      refused(bridge.write(BAD_FD, buffer, Integer.MAX_VALUE, Integer.MAX_VALUE, 0));
+    }
+    refused(bridge.close(BAD_FD));
+    refused(bridge.duplicate(BAD_FD));
+    refused(bridge.unmap(1, PAGE));
+    refused(bridge.advise(1, PAGE, Abi.MADV_NORMAL));
+  }
+
+  private static long ok(long result) {
+    if (result < 0) {
+      throw new AssertionError("errno " + -result);
+    }
+    return result;
+  }
+
+  private static void refused(long result) {
+    if (result >= 0) {
+      throw new AssertionError("not refused: " + result);
+    }
+  }
+}
