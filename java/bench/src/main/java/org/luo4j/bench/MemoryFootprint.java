@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.bench;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.ref.Reference;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Bytes for each entry beyond its key and value: what the heap holds more after a collection, and
+ * what the process has more in memory (all of its heap is there from the start), over filling a
+ * store. Each peer and value size has a JVM of its own, in which a small store was used before, so
+ * that code and classes count for little. Linux only.
+ */
+final class MemoryFootprint {
+
+  private static final Set<String> OPTIONS = Set.of("peers", "value-sizes", "entries", "output");
+
+  private MemoryFootprint() {}
+
+  /** Runs it; the options are in {@code OPTIONS}. */
+  public static void main(String[] args) throws Exception {
+    Arguments arguments = new Arguments(args, OPTIONS);
+    long entries = arguments.number("entries", 1_000_000);
+    try (Session session = new Session(Path.of(arguments.get("output")), "memory.log")) {
+      for (String valueSize : arguments.list("value-sizes", "100,1024")) {
+        for (Peer peer : arguments.peers(Peer::throughput)) {
+          measure(session, peer, entries, Integer.parseInt(valueSize));
+        }
+      }
+    }
+  }
+
+  private static void measure(Session session, Peer peer, long entries, int valueSize)
+      throws IOException, InterruptedException {
+    List<String> flags = new ArrayList<>(Child.TOUCHED_HEAP);
+    flags.addAll(peer.jvmFlags());
+    List<String> arguments = List.of(peer.label(), "" + entries, "" + valueSize);
+    try {
+      List<String> cells = Child.run(flags, Measured.class, arguments, session.log);
+      long heap = Long.parseLong(cells.get(0));
+      long offHeap = Long.parseLong(cells.get(1));
+      long payload = new StoreSpec(entries, valueSize, Path.of("")).payload();
+      double overhead = (double) (heap + offHeap - payload) / entries;
+      session.say("%s, %d B: %.1f bytes an entry", peer.label(), valueSize, overhead);
+      Tsv.append(
+          session.output,
+          Tsv.MEMORY,
+          peer.label(),
+          valueSize,
+          entries,
+          payload,
+          heap,
+          offHeap,
+          cells.get(2),
+          cells.get(3),
+          overhead);
+    } catch (Child.ChildException e) {
+      session.failed(peer, "memory, " + valueSize + " B", e.getMessage());
+    }
+  }
+
+  /** The JVM that is measured. */
+  static final class Measured {
+    private Measured() {}
+
+    /**
+     * Fills a store and answers the growth of the heap, the growth outside it, the size of the
+     * store's files and what the store says that it uses.
+     *
+     * @param args peer, entries, bytes of a value
+     */
+    public static void main(String[] args) {
+      Child.answer(
+          () -> {
+            Peer peer = Peer.named(args[0]);
+            Probe.tryOut(peer);
+            Path directory = Folders.temporary("memory");
+            try {
+              StoreSpec spec =
+                  new StoreSpec(Long.parseLong(args[1]), Integer.parseInt(args[2]), directory);
+              long heap = heap();
+              long resident = resident();
+              Store store = peer.open(spec);
+              Entries.fill(store, spec);
+              heap = heap() - heap;
+              resident = resident() - resident;
+              List<Long> answer =
+                  List.of(heap, resident, Folders.bytes(directory), store.memoryBytes());
+              Reference.reachabilityFence(store);
+              store.close();
+              return answer;
+            } finally {
+              Folders.delete(directory);
+            }
+          });
+    }
+
+    private static long heap() throws InterruptedException {
+      for (int i = 0; i < 4; i++) {
+        System.gc();
+        Thread.sleep(100);
+      }
+      return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+    }
+
+    private static long resident() throws IOException {
+      return Files.readAllLines(Path.of("/proc/self/smaps_rollup")).stream()
+          .filter(line -> line.startsWith("Rss:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+          .findFirst()
+          .orElseThrow();
+    }
+  }
+}
