@@ -14,7 +14,8 @@ charts as SVG, the single measurements as TSV and logs to a folder. Without
 --quick: throughput in rounds (hours, see --rounds) and memory.
 
   --quick            throughput and memory with short iterations, one JVM for
-                     all operations of a peer and a value size: about 5 minutes
+                     all operations of a peer and a value size: about 5 minutes;
+                     too short a warmup to quote ratios from
   --peers LIST       only these, by comma (default: all; a wrong name lists them)
   --operations LIST  of get,put,mixed,read (default: all)
   --rounds N         rounds of throughput, peers in turn (default: 3)
@@ -130,10 +131,9 @@ if [ -n "$throughput" ]; then
 	fi
 	measure Throughput "${options[@]}"
 fi
-if [ -n "$memory" ]; then
-	options=("${only[@]}")
-	[ -z "$quick" ] || options+=(--value-sizes 100)
-	measure MemoryFootprint "${options[@]}"
+# a quick run of throughput has measured it already
+if [ -n "$memory" ] && [ "${quick}${throughput}" != yesyes ]; then
+	measure MemoryFootprint "${only[@]}"
 fi
 if [ -n "$restart" ]; then
 	for count in ${entries//,/ }; do

@@ -52,6 +52,7 @@ public class CacheBenchmark {
 
   private static final int SEQUENCE = 1 << 21;
   private static Shared kept;
+  private static MemoryFootprint.Growth growth;
 
   /** The store, by its name in {@link Peer}. */
   @Param({
@@ -84,14 +85,20 @@ public class CacheBenchmark {
 
   /** Fills the store. */
   @Setup(Level.Trial)
-  public void open() throws IOException {
+  public void open() throws IOException, InterruptedException {
     if (kept != null && kept.peer.equals(peer) && kept.spec.valueSize() == valueSize) {
       shared = kept;
     } else {
       Path directory = Folders.temporary("store");
       StoreSpec spec = new StoreSpec(entries, valueSize, directory);
-      Store filled = Peer.named(peer).open(spec);
-      Entries.fill(filled, spec);
+      Store filled;
+      if (Boolean.getBoolean(KEEP)) {
+        growth = MemoryFootprint.fill(Peer.named(peer), spec);
+        filled = growth.store();
+      } else {
+        filled = Peer.named(peer).open(spec);
+        Entries.fill(filled, spec);
+      }
       shared =
           new Shared(peer, spec, directory, filled, Zipf.sequence(entries, 0.99, SEQUENCE, 42));
       if (Boolean.getBoolean(KEEP)) {
@@ -109,6 +116,11 @@ public class CacheBenchmark {
       shared.store.close();
       Folders.delete(shared.directory);
     }
+  }
+
+  /** What the memory grew by when the kept store was filled, or null. */
+  static MemoryFootprint.Growth growth() {
+    return growth;
   }
 
   /** Closes the store that {@link #KEEP} has kept open. */

@@ -3,7 +3,6 @@ package org.luo4j.bench;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,26 +41,66 @@ final class MemoryFootprint {
     List<String> arguments = List.of(peer.label(), "" + entries, "" + valueSize);
     try {
       List<String> cells = Child.run(flags, Measured.class, arguments, session.log);
-      long heap = Long.parseLong(cells.get(0));
-      long offHeap = Long.parseLong(cells.get(1));
-      long payload = new StoreSpec(entries, valueSize, Path.of("")).payload();
-      double overhead = (double) (heap + offHeap - payload) / entries;
-      session.say("%s, %d B: %.1f bytes an entry", peer.label(), valueSize, overhead);
-      Tsv.append(
-          session.output,
-          Tsv.MEMORY,
-          peer.label(),
-          valueSize,
-          entries,
-          payload,
-          heap,
-          offHeap,
-          cells.get(2),
-          cells.get(3),
-          overhead);
+      StoreSpec spec = new StoreSpec(entries, valueSize, Path.of(""));
+      record(session, peer, spec, cells.stream().map(Long::valueOf).toList());
     } catch (Child.ChildException e) {
       session.failed(peer, "memory, " + valueSize + " B", e.getMessage());
     }
+  }
+
+  /** Opens and fills a store, measured, and gives it to its user. */
+  static Growth fill(Peer peer, StoreSpec spec) throws IOException, InterruptedException {
+    long heap = heap();
+    long resident = resident();
+    Store store = peer.open(spec);
+    Entries.fill(store, spec);
+    heap = heap() - heap;
+    resident = resident() - resident;
+    return new Growth(
+        store, List.of(heap, resident, Folders.bytes(spec.directory()), store.memoryBytes()));
+  }
+
+  /**
+   * A store that was filled.
+   *
+   * @param bytes the growth of the heap, the growth outside it, the size of the store's files and
+   *     what the store says that it uses
+   */
+  record Growth(Store store, List<Long> bytes) {}
+
+  /** Writes down a growth. */
+  static void record(Session session, Peer peer, StoreSpec spec, List<Long> bytes)
+      throws IOException {
+    double overhead = (double) (bytes.get(0) + bytes.get(1) - spec.payload()) / spec.entries();
+    session.say("%s, %d B: %.1f bytes an entry", peer.label(), spec.valueSize(), overhead);
+    Tsv.append(
+        session.output,
+        Tsv.MEMORY,
+        peer.label(),
+        spec.valueSize(),
+        spec.entries(),
+        spec.payload(),
+        bytes.get(0),
+        bytes.get(1),
+        bytes.get(2),
+        bytes.get(3),
+        overhead);
+  }
+
+  private static long heap() throws InterruptedException {
+    for (int i = 0; i < 4; i++) {
+      System.gc();
+      Thread.sleep(100);
+    }
+    return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+  }
+
+  private static long resident() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/smaps_rollup")).stream()
+        .filter(line -> line.startsWith("Rss:"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+        .findFirst()
+        .orElseThrow();
   }
 
   /** The JVM that is measured. */
@@ -69,8 +108,7 @@ final class MemoryFootprint {
     private Measured() {}
 
     /**
-     * Fills a store and answers the growth of the heap, the growth outside it, the size of the
-     * store's files and what the store says that it uses.
+     * Fills a store and answers what grew.
      *
      * @param args peer, entries, bytes of a value
      */
@@ -83,37 +121,13 @@ final class MemoryFootprint {
             try {
               StoreSpec spec =
                   new StoreSpec(Long.parseLong(args[1]), Integer.parseInt(args[2]), directory);
-              long heap = heap();
-              long resident = resident();
-              Store store = peer.open(spec);
-              Entries.fill(store, spec);
-              heap = heap() - heap;
-              resident = resident() - resident;
-              List<Long> answer =
-                  List.of(heap, resident, Folders.bytes(directory), store.memoryBytes());
-              Reference.reachabilityFence(store);
-              store.close();
-              return answer;
+              Growth growth = fill(peer, spec);
+              growth.store().close();
+              return growth.bytes();
             } finally {
               Folders.delete(directory);
             }
           });
-    }
-
-    private static long heap() throws InterruptedException {
-      for (int i = 0; i < 4; i++) {
-        System.gc();
-        Thread.sleep(100);
-      }
-      return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
-    }
-
-    private static long resident() throws IOException {
-      return Files.readAllLines(Path.of("/proc/self/smaps_rollup")).stream()
-          .filter(line -> line.startsWith("Rss:"))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
-          .findFirst()
-          .orElseThrow();
     }
   }
 }

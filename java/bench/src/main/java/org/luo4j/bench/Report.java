@@ -135,6 +135,13 @@ final class Report {
     line(
         "to the best off-heap peer of the same cell. `read` adds up the value's bytes, in place where");
     line("the store can show them without a copy. " + spread(cells.values()));
+    if (Files.exists(folder.resolve(Throughput.QUICK_LOG))) {
+      line("");
+      line(
+          "**A quick run**: it shows that everything works and the order of sizes. Its warmup is too");
+      line(
+          "short for peers with much code (Chronicle Map, Ehcache, MapDB); quote no ratio from it.");
+    }
     for (int threads : cells.keySet().stream().map(Cell::threads).distinct().sorted().toList()) {
       line("");
       line("### " + threads + (threads == 1 ? " thread" : " threads"));

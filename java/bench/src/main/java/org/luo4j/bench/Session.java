@@ -39,12 +39,19 @@ final class Session implements AutoCloseable {
     Tsv.append(output, Tsv.FAILURES, peer.label(), where, reason);
   }
 
-  /** Tries each peer and prints its flags; those that fail are recorded and left out. */
-  List<Peer> working(List<Peer> peers) throws IOException, InterruptedException {
-    List<Peer> working = new ArrayList<>();
+  /** Prints each peer with its version and its flags. */
+  List<Peer> named(List<Peer> peers) {
     for (Peer peer : peers) {
       String flags = peer.jvmFlags().isEmpty() ? "none" : String.join(" ", peer.jvmFlags());
       say("%s: %s, flags: %s", peer.label(), peer.version(), flags);
+    }
+    return peers;
+  }
+
+  /** Prints and tries each peer; those that fail are recorded and left out. */
+  List<Peer> working(List<Peer> peers) throws IOException, InterruptedException {
+    List<Peer> working = new ArrayList<>();
+    for (Peer peer : named(peers)) {
       try {
         Child.run(peer.jvmFlags(), Probe.class, List.of(peer.label()), log);
         working.add(peer);

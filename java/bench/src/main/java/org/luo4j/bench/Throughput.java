@@ -30,6 +30,9 @@ import org.openjdk.jmh.runner.options.VerboseMode;
  */
 final class Throughput {
 
+  /** The log of a quick run, and of no other. */
+  static final String QUICK_LOG = "quick.log";
+
   private static final Set<String> OPTIONS =
       Set.of(
           "peers",
@@ -51,7 +54,8 @@ final class Throughput {
     Arguments arguments = new Arguments(args, OPTIONS);
     boolean quick = Boolean.parseBoolean(arguments.get("quick", "false"));
     try (Session session = new Session(Path.of(arguments.get("output")), "throughput.log")) {
-      List<Peer> peers = session.working(arguments.peers(Peer::throughput));
+      List<Peer> all = arguments.peers(Peer::throughput);
+      List<Peer> peers = quick ? session.named(all) : session.working(all);
       long start = System.nanoTime();
       if (quick) {
         for (String valueSize : arguments.list("value-sizes", "100,1024")) {
@@ -118,12 +122,21 @@ final class Throughput {
             Arguments arguments = new Arguments(args, OPTIONS);
             Peer peer = Peer.named(arguments.get("peers"));
             Path output = Path.of(arguments.get("output"));
-            try (Session session = new Session(output, "quick.log")) {
+            Probe.tryOut(peer);
+            try (Session session = new Session(output, QUICK_LOG)) {
               for (String threads : arguments.list("threads", "1,2")) {
                 for (String operation : arguments.list("operations", "get,put,mixed,read")) {
                   String valueSize = arguments.get("value-sizes");
                   cell(session, arguments, peer, operation, valueSize, threads, 0, 0);
                 }
+              }
+              if (CacheBenchmark.growth() != null) {
+                StoreSpec spec =
+                    new StoreSpec(
+                        arguments.number("entries", 1_000_000),
+                        (int) arguments.number("value-sizes", 100),
+                        output);
+                MemoryFootprint.record(session, peer, spec, CacheBenchmark.growth().bytes());
               }
             } finally {
               CacheBenchmark.closeKept();
