@@ -40,7 +40,7 @@ final class BarChart {
             <text x="12" y="24" font-size="17" font-weight="bold" fill="#222222">%3$s</text>
             <text x="12" y="43" fill="#666666">%4$s</text>
             """,
-            columns * WIDTH + 12,
+            Math.max(columns * WIDTH, Math.max(title.length() * 10, subtitle.length() * 7)) + 24,
             HEAD + rows * height,
             escaped(title),
             escaped(subtitle)));
