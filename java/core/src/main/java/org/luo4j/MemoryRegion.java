@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j;
 
+import java.io.IOException;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.memory.ChunkedMemory;
@@ -40,6 +42,39 @@ public final class MemoryRegion implements AutoCloseable {
     this.writable = writable;
     this.what = "region of " + what;
     this.memory = new ChunkedMemory(views(bridge, address, size, writable), size, this.what);
+  }
+
+  private MemoryRegion(ByteBuffer[] views, long size, String what) {
+    this.bridge = null;
+    this.address = 0;
+    this.writable = true;
+    this.what = what;
+    this.memory = new ChunkedMemory(views, size, what);
+  }
+
+  /**
+   * Maps a range of an ordinary file, shared, readable and writable, growing the file where it is
+   * shorter. It needs no native code, and survives a restart of the JVM as the file does (on a
+   * tmpfs such as /dev/shm: until the machine is rebooted).
+   *
+   * @param file open for reading and writing; stays the caller's, who may close it
+   * @param offset 0 or more, in bytes, a multiple of the page size
+   * @param size 1 or more, in bytes
+   * @return the region; {@link #advise} is not supported
+   * @throws IOException when the file cannot be grown or mapped
+   */
+  public static MemoryRegion ofFile(FileChannel file, long offset, long size) throws IOException {
+    if (size <= 0 || offset < 0 || offset > Long.MAX_VALUE - size) {
+      throw new IllegalArgumentException(
+          "offset " + offset + " must be 0 or more, size " + size + " 1 or more");
+    }
+    ByteBuffer[] views = new ByteBuffer[ChunkedMemory.viewCount(size)];
+    for (int i = 0; i < views.length; i++) {
+      long start = offset + (long) i * ChunkedMemory.STRIDE;
+      int length = ChunkedMemory.viewLength(size, i);
+      views[i] = file.map(FileChannel.MapMode.READ_WRITE, start, length);
+    }
+    return new MemoryRegion(views, size, "region of a file");
   }
 
   /** The views, the last of which to become unreachable unmaps. */
@@ -91,7 +126,7 @@ public final class MemoryRegion implements AutoCloseable {
   /**
    * Where the region is mapped, for diagnosis only.
    *
-   * @return the address, a multiple of 2 MiB; made up on the emulator
+   * @return the address, a multiple of 2 MiB; made up on the emulator, 0 for an ordinary file
    */
   public long address() {
     return address;
@@ -115,9 +150,13 @@ public final class MemoryRegion implements AutoCloseable {
    * @param length in bytes
    * @param advice what to advise
    * @throws LuoException when the kernel refuses: EINVAL also for an offset inside a page
+   * @throws UnsupportedOperationException on a region of an ordinary file
    */
   public void advise(long offset, long length, Advice advice) {
     Object pin = memory.pin(offset, length);
+    if (bridge == null) {
+      throw new UnsupportedOperationException("advise is for memfds: this is a " + what);
+    }
     int result = bridge.advise(address + offset, length, advice.number);
     Reference.reachabilityFence(pin);
     if (result < 0) {

@@ -7,13 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ReadOnlyBufferException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -309,6 +313,27 @@ class MemoryRegionTest {
           assertThrows(LuoException.class, () -> region.advise(1, 4096, Advice.WILL_NEED));
       assertEquals(Errno.EINVAL, e.errno());
       assertEquals(0, region.getLong(8));
+    }
+  }
+
+  @Test
+  void aRegionOfAFileIsTheFilesContents() throws IOException {
+    Path file = folder.resolve("file");
+    long size = GIB + 4096;
+    try (FileChannel channel =
+        FileChannel.open(
+            file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE)) {
+      try (MemoryRegion region = MemoryRegion.ofFile(channel, 4096, size)) {
+        assertEquals(size, region.size());
+        assertEquals(4096 + size, channel.size());
+        region.putLong(GIB - 4, 0x1122_3344_5566_7788L);
+        ByteBuffer back = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+        channel.read(back, 4096 + GIB - 4);
+        assertEquals(0x1122_3344_5566_7788L, back.getLong(0));
+        assertThrows(UnsupportedOperationException.class, () -> region.advise(Advice.WILL_NEED));
+      }
+      assertThrows(IllegalArgumentException.class, () -> MemoryRegion.ofFile(channel, 0, 0));
+      assertThrows(IllegalArgumentException.class, () -> MemoryRegion.ofFile(channel, -1, 1));
     }
   }
 }

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** A cache outside the heap that survives restarts of the JVM and of the kernel. */
+module org.luo4j.cache {
+  requires transitive org.luo4j;
+
+  exports org.luo4j.cache;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.zip.CRC32C;
+import org.luo4j.MemoryRegion;
+
+/**
+ * The memory of a cache, format version {@value #VERSION}. All numbers are little-endian.
+ *
+ * <pre>
+ *   0        header, one page
+ *   4096     index: buckets of 8 slots of 8 bytes, a cache line each
+ *   ...      small ring: what was put, until it is used again or pushed out
+ *   ...      main ring: what was used
+ *
+ *   header
+ *     0  u64 magic            48  u64 small ring, bytes
+ *     8  u32 version          56  u64 main ring, offset
+ *    12  u32 features         64  u64 main ring, bytes
+ *    16  u64 size             72  u64 hash seed
+ *    24  u64 index, offset    80  u64 created, ms since 1970
+ *    32  u64 index, buckets   88  u32 key codec     92  u32 value codec
+ *    40  u64 small, offset    96  u32 CRC-32C of bytes 0 to 95
+ *   128  u64 state: 0 open or crashed, 1 closed
+ *   192  u64 small head   256  u64 small tail     each in a cache line of its own
+ *   320  u64 main head    384  u64 main tail
+ *   448  u64 entries      456  u64 live bytes
+ *
+ *   slot      | tag: 12 | uses: 2 | ring: 1 | address: 49, in units of 8 bytes |    0: empty
+ *
+ *   entry     0  u32 CRC-32C of bytes 4 to the end of the value
+ *             4  u32 expiry: 0 never, else units of 64 ms since the cache was created
+ *             8  u32 lengths: value 23 bits, key 8 bits, extended 1 bit; 0 a filler to the ring's end
+ *            12  extended only: u32 key length, u32 value length
+ *            ..  key, value, padding to 8 bytes
+ * </pre>
+ *
+ * <p>An address is a position in its ring's history, which only grows: the bytes of position p lie
+ * at p modulo the ring's size, and are there as long as tail &lt;= p &lt; head.
+ *
+ * <p>Rule of publication: an entry's bytes are written before the head passes them (release), the
+ * head before a slot names the entry (release); slots of old entries are emptied or moved before
+ * the tail passes them, the tail before their bytes are written over. So whatever store a killed
+ * process made last, every slot names a complete entry.
+ */
+final class CacheFormat {
+
+  static final long MAGIC = 0x3145_4843_4D52_4157L; // "WARMCHE1"
+  static final int VERSION = 1;
+  static final int HEADER_BYTES = 4096;
+
+  static final int MAGIC_AT = 0;
+  static final int VERSION_AT = 8;
+  static final int FEATURES_AT = 12;
+  static final int SIZE_AT = 16;
+  static final int INDEX_AT = 24;
+  static final int BUCKETS_AT = 32;
+  static final int SMALL_AT = 40;
+  static final int SMALL_BYTES_AT = 48;
+  static final int MAIN_AT = 56;
+  static final int MAIN_BYTES_AT = 64;
+  static final int SEED_AT = 72;
+  static final int CREATED_AT = 80;
+  static final int KEY_CODEC_AT = 88;
+  static final int VALUE_CODEC_AT = 92;
+  static final int CRC_AT = 96;
+  static final int STATE_AT = 128;
+  static final int SMALL_HEAD_AT = 192;
+  static final int SMALL_TAIL_AT = 256;
+  static final int MAIN_HEAD_AT = 320;
+  static final int MAIN_TAIL_AT = 384;
+  static final int ENTRIES_AT = 448;
+  static final int LIVE_AT = 456;
+
+  static final long OPEN = 0;
+  static final long CLOSED = 1;
+
+  static final int SLOTS = 8;
+  static final int BUCKET_BYTES = 64;
+
+  static final int ENTRY_HEADER = 12;
+  static final int ENTRY_HEADER_EXTENDED = 20;
+  static final int EXPIRY_SHIFT = 6; // 64 ms
+
+  /** What a cache of a capacity is laid out as. */
+  record Layout(
+      long size, long index, long buckets, long small, long smallBytes, long main, long mainBytes) {
+
+    /**
+     * The layout for a capacity: a tenth of it for the small ring; for the main ring nine tenths,
+     * an eighth to move the largest entry into, and an eighth so that cleaning makes headway when
+     * all the live bytes are there; and ten slots for nine entries of {@code averageEntry} bytes.
+     */
+    static Layout of(long capacity, int averageEntry) {
+      long slots = capacity / averageEntry;
+      long buckets = Long.highestOneBit(Math.max(2, (slots + SLOTS - 1) / SLOTS) * 2 - 1);
+      long smallBytes = align(Math.max(capacity / 10, 4096), 4096);
+      long mainBytes = align(capacity - capacity / 10 + capacity / 4, 4096);
+      long index = HEADER_BYTES;
+      long small = align(index + buckets * BUCKET_BYTES, 4096);
+      long main = small + smallBytes;
+      return new Layout(main + mainBytes, index, buckets, small, smallBytes, main, mainBytes);
+    }
+  }
+
+  private CacheFormat() {}
+
+  static long align(long value, long unit) {
+    return (value + unit - 1) / unit * unit;
+  }
+
+  /** Null when the memory holds a cache of this layout and these codecs, else why not. */
+  static String refuse(MemoryRegion memory, Layout l, Codec<?> keys, Codec<?> values) {
+    if (memory.getLong(MAGIC_AT) != MAGIC) {
+      return "the old memory holds no cache";
+    }
+    if (memory.getInt(VERSION_AT) != VERSION || memory.getInt(FEATURES_AT) != 0) {
+      return "the old memory is of format version "
+          + memory.getInt(VERSION_AT)
+          + ", not "
+          + VERSION;
+    }
+    if (memory.getInt(CRC_AT) != (int) memory.crc32c(0, CRC_AT)) {
+      return "the old memory's header is damaged: its checksum does not hold";
+    }
+    if (memory.getLong(SIZE_AT) != l.size
+        || memory.getLong(INDEX_AT) != l.index
+        || memory.getLong(BUCKETS_AT) != l.buckets
+        || memory.getLong(SMALL_AT) != l.small
+        || memory.getLong(SMALL_BYTES_AT) != l.smallBytes
+        || memory.getLong(MAIN_AT) != l.main
+        || memory.getLong(MAIN_BYTES_AT) != l.mainBytes) {
+      return "the old memory is laid out for another capacity";
+    }
+    if (memory.getInt(KEY_CODEC_AT) != codec(keys)
+        || memory.getInt(VALUE_CODEC_AT) != codec(values)) {
+      return "the old memory was written with other codecs than "
+          + keys.name()
+          + " and "
+          + values.name();
+    }
+    return null;
+  }
+
+  private static int codec(Codec<?> codec) {
+    return codec.name().hashCode();
+  }
+
+  /** Makes the memory an empty cache's; the magic number goes in last. */
+  static void create(
+      MemoryRegion memory, Layout l, long seed, long created, Codec<?> keys, Codec<?> values) {
+    memory.putLongVolatile(MAGIC_AT, 0);
+    memory.fill(8, HEADER_BYTES - 8, (byte) 0);
+    memory.fill(l.index, l.buckets * BUCKET_BYTES, (byte) 0);
+    memory.putInt(VERSION_AT, VERSION);
+    memory.putLong(SIZE_AT, l.size);
+    memory.putLong(INDEX_AT, l.index);
+    memory.putLong(BUCKETS_AT, l.buckets);
+    memory.putLong(SMALL_AT, l.small);
+    memory.putLong(SMALL_BYTES_AT, l.smallBytes);
+    memory.putLong(MAIN_AT, l.main);
+    memory.putLong(MAIN_BYTES_AT, l.mainBytes);
+    memory.putLong(SEED_AT, seed);
+    memory.putLong(CREATED_AT, created);
+    memory.putInt(KEY_CODEC_AT, codec(keys));
+    memory.putInt(VALUE_CODEC_AT, codec(values));
+    // The checksum covers the magic number, which is not there yet.
+    CRC32C crc = new CRC32C();
+    ByteBuffer header = ByteBuffer.allocate(CRC_AT).order(ByteOrder.LITTLE_ENDIAN);
+    memory.get(0, header);
+    header.putLong(MAGIC_AT, MAGIC);
+    crc.update(header.array());
+    memory.putInt(CRC_AT, (int) crc.getValue());
+    memory.putLongVolatile(MAGIC_AT, MAGIC);
+  }
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import org.luo4j.LiveUpdate;
+import org.luo4j.MemoryRegion;
+
+/**
+ * A cache outside the heap, in memory that outlives the process: a file of a tmpfs, which a restart
+ * of the JVM leaves alone, or a memfd in a LUO session, which a kexec carries over. Opening it
+ * again takes no time that grows with its contents.
+ *
+ * <p>What {@code put} has returned from is there after SIGKILL, unless it was evicted. Nothing is
+ * evicted while live bytes (each entry with a header of 12 bytes, rounded up to 8, and at least
+ * {@link Builder#averageEntryBytes}) are at most nine tenths of the capacity. Old entries carry a
+ * checksum that is verified when they are read.
+ *
+ * <p>Keys and values are held by value and are not null. Any thread may call any method; lookups
+ * take no lock, changes take turns. A removal listener and a loader are called by the changing
+ * thread and must not use the cache.
+ *
+ * @param <K> the keys
+ * @param <V> the values
+ */
+public final class WarmCache<K, V> implements AutoCloseable {
+
+  /** What happened to an entry that a {@link RemovalListener} is told of. */
+  public enum RemovalCause {
+    /** Pushed out by newer entries. */
+    EVICTED
+  }
+
+  /**
+   * Is told of entries that the cache removed by itself.
+   *
+   * @param <K> the keys
+   * @param <V> the values
+   */
+  @FunctionalInterface
+  public interface RemovalListener<K, V> {
+    /**
+     * An entry is gone.
+     *
+     * @param key its key
+     * @param value its value
+     * @param cause why
+     */
+    void onRemoval(K key, V value, RemovalCause cause);
+  }
+
+  private final CacheMemory memory;
+  private final MemoryRegion region;
+  private final Engine engine;
+  private final Codec<K> keys;
+  private final Codec<V> values;
+  private final long expireMillis;
+  private final LongSupplier clock;
+  private final Start start;
+  private final ReentrantLock write = new ReentrantLock();
+  private final LongAdder hits = new LongAdder();
+  private final LongAdder misses = new LongAdder();
+
+  private WarmCache(Builder<K, V> builder, CacheFormat.Layout layout, CacheMemory memory) {
+    this.memory = memory;
+    this.region = memory.region();
+    this.keys = builder.keys;
+    this.values = builder.values;
+    this.expireMillis = builder.expireMillis;
+    this.clock = builder.clock;
+    Start old = memory.origin();
+    String refused = old.isWarm() ? CacheFormat.refuse(region, layout, keys, values) : old.reason();
+    Engine warm = null;
+    if (refused == null) {
+      warm = new Engine(region, layout, builder.capacity, builder.averageEntry);
+      refused = warm.damage();
+    }
+    if (refused == null) {
+      this.engine = warm;
+      boolean closed = region.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
+      this.start =
+          closed || old.kind() == Start.Kind.WARM_AFTER_KEXEC
+              ? old
+              : new Start(Start.Kind.WARM_AFTER_CRASH, old.reason());
+    } else {
+      this.start = new Start(Start.Kind.COLD, refused);
+      CacheFormat.create(
+          region, layout, new SecureRandom().nextLong(), clock.getAsLong(), keys, values);
+      this.engine = new Engine(region, layout, builder.capacity, builder.averageEntry);
+    }
+    region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
+    RemovalListener<? super K, ? super V> listener = builder.listener;
+    if (listener != null) {
+      engine.onEviction(
+          (key, value) ->
+              listener.onRemoval(keys.decode(key), values.decode(value), RemovalCause.EVICTED));
+    }
+  }
+
+  /**
+   * Says what to open.
+   *
+   * @param keys how keys become bytes
+   * @param values how values become bytes
+   * @param <K> the keys
+   * @param <V> the values
+   * @return a builder with nothing else set
+   */
+  public static <K, V> Builder<K, V> builder(Codec<K> keys, Codec<V> values) {
+    return new Builder<>(
+        Objects.requireNonNull(keys, "keys"), Objects.requireNonNull(values, "values"));
+  }
+
+  /**
+   * What to open. Not for use by several threads.
+   *
+   * @param <K> the keys
+   * @param <V> the values
+   */
+  public static final class Builder<K, V> {
+    private static final long SMALLEST = 64 << 10;
+
+    private final Codec<K> keys;
+    private final Codec<V> values;
+    private long capacity;
+    private int averageEntry = 64;
+    private long expireMillis;
+    private LongSupplier clock = System::currentTimeMillis;
+    private RemovalListener<? super K, ? super V> listener;
+    private Path file;
+    private LiveUpdate luo;
+    private String session;
+
+    private Builder(Codec<K> keys, Codec<V> values) {
+      this.keys = keys;
+      this.values = values;
+    }
+
+    /**
+     * Sets the capacity, of which nine tenths may be live. The memory is larger by about a third:
+     * for the index, and for room to clean in.
+     *
+     * @param bytes 64 KiB or more
+     * @return this
+     */
+    public Builder<K, V> capacity(long bytes) {
+      if (bytes < SMALLEST || bytes > 1L << 46) {
+        throw new IllegalArgumentException(
+            "capacity " + bytes + " must be " + SMALLEST + " to " + (1L << 46) + " bytes");
+      }
+      once(capacity == 0, "capacity");
+      this.capacity = bytes;
+      return this;
+    }
+
+    /**
+     * Sets the size of an average entry, by which the index is made: an entry counts as at least so
+     * many bytes. Larger makes a smaller index.
+     *
+     * @param bytes 32 to 65536, of key and value and a header of 12 bytes; default 64
+     * @return this
+     */
+    public Builder<K, V> averageEntryBytes(int bytes) {
+      if (bytes < 32 || bytes > 1 << 16) {
+        throw new IllegalArgumentException("averageEntryBytes " + bytes + " must be 32 to 65536");
+      }
+      this.averageEntry = bytes;
+      return this;
+    }
+
+    /**
+     * Places the cache in a file, made for its owner's use only by who makes its folder so; one on
+     * a tmpfs, such as /dev/shm, costs no disk.
+     *
+     * @param file the file; its folder must be there
+     * @return this
+     */
+    public Builder<K, V> file(Path file) {
+      once(this.file == null && luo == null, "file or session");
+      this.file = Objects.requireNonNull(file, "file");
+      return this;
+    }
+
+    /**
+     * Places the cache in a memfd that a session carries across a kexec.
+     *
+     * @param luo who makes the session
+     * @param name the session's name, 1 to 63 bytes in UTF-8
+     * @return this
+     */
+    public Builder<K, V> session(LiveUpdate luo, String name) {
+      once(this.file == null && this.luo == null, "file or session");
+      this.luo = Objects.requireNonNull(luo, "luo");
+      this.session = Objects.requireNonNull(name, "name");
+      return this;
+    }
+
+    /**
+     * Sets how long an entry lives after it was put.
+     *
+     * @param age 1 ms or more, up to 8 years; kept in steps of 64 ms, rounded up
+     * @return this
+     */
+    public Builder<K, V> expireAfterWrite(Duration age) {
+      if (age.compareTo(Duration.ofMillis(1)) < 0 || age.compareTo(Duration.ofDays(2920)) > 0) {
+        throw new IllegalArgumentException("age " + age + " must be 1 ms to 2920 days");
+      }
+      once(expireMillis == 0, "expireAfterWrite");
+      this.expireMillis = age.toMillis();
+      return this;
+    }
+
+    /**
+     * Sets the clock of expiry, which must be the same before and after a restart.
+     *
+     * @param millis ms since 1970
+     * @return this
+     */
+    public Builder<K, V> clock(LongSupplier millis) {
+      this.clock = Objects.requireNonNull(millis, "millis");
+      return this;
+    }
+
+    /**
+     * Sets who is told of evictions.
+     *
+     * @param listener is called by the thread that caused one
+     * @return this
+     */
+    public Builder<K, V> removalListener(RemovalListener<? super K, ? super V> listener) {
+      once(this.listener == null, "removalListener");
+      this.listener = Objects.requireNonNull(listener, "listener");
+      return this;
+    }
+
+    private static void once(boolean unset, String name) {
+      if (!unset) {
+        throw new IllegalStateException(name + " was set already");
+      }
+    }
+
+    /**
+     * Opens the cache: warm with what is there, or cold; {@link WarmCache#start} says which.
+     *
+     * @return the cache, to be closed
+     * @throws IOException when the file cannot be used, or another cache has it
+     * @throws IllegalStateException when capacity, or both file and session, are not set
+     */
+    public WarmCache<K, V> open() throws IOException {
+      if (capacity == 0 || (file == null && luo == null)) {
+        throw new IllegalStateException("set a capacity, and a file or a session");
+      }
+      CacheFormat.Layout layout = CacheFormat.Layout.of(capacity, averageEntry);
+      CacheMemory memory =
+          file != null
+              ? CacheMemory.ofFile(file, layout.size())
+              : CacheMemory.ofSession(luo, session, layout.size());
+      return new WarmCache<>(this, layout, memory);
+    }
+  }
+
+  /**
+   * How the cache came up.
+   *
+   * @return cold or warm, and why
+   */
+  public Start start() {
+    return start;
+  }
+
+  /**
+   * Looks a key up.
+   *
+   * @param key not null
+   * @return its value, or null
+   */
+  public V getIfPresent(K key) {
+    byte[] bytes = keys.encode(key);
+    byte[] value = engine.get(bytes, engine.hash(bytes), clock.getAsLong());
+    if (value == null) {
+      misses.increment();
+      return null;
+    }
+    hits.increment();
+    return values.decode(value);
+  }
+
+  /**
+   * Looks a key up, and puts what a loader gives where there is none; atomically.
+   *
+   * @param key not null
+   * @param loader gives the value, or null for none
+   * @return the value, or null where the loader gave none
+   */
+  public V get(K key, Function<? super K, ? extends V> loader) {
+    V present = getIfPresent(key);
+    if (present != null) {
+      return present;
+    }
+    byte[] bytes = keys.encode(key);
+    long hash = engine.hash(bytes);
+    write.lock();
+    try {
+      byte[] value = engine.get(bytes, hash, clock.getAsLong());
+      if (value != null) {
+        return values.decode(value);
+      }
+      V loaded = loader.apply(key);
+      if (loaded != null) {
+        engine.put(bytes, hash, checked(bytes, loaded), expiry(expireMillis));
+      }
+      return loaded;
+    } finally {
+      write.unlock();
+    }
+  }
+
+  /**
+   * Puts a value.
+   *
+   * @param key not null
+   * @param value not null
+   * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
+   */
+  public void put(K key, V value) {
+    put(key, value, expireMillis);
+  }
+
+  /**
+   * Puts a value that lives for a time of its own.
+   *
+   * @param key not null
+   * @param value not null
+   * @param age 1 ms to 2920 days
+   */
+  public void put(K key, V value, Duration age) {
+    if (age.compareTo(Duration.ofMillis(1)) < 0 || age.compareTo(Duration.ofDays(2920)) > 0) {
+      throw new IllegalArgumentException("age " + age + " must be 1 ms to 2920 days");
+    }
+    put(key, value, age.toMillis());
+  }
+
+  private void put(K key, V value, long ageMillis) {
+    byte[] bytes = keys.encode(key);
+    byte[] encoded = checked(bytes, value);
+    long hash = engine.hash(bytes);
+    write.lock();
+    try {
+      engine.put(bytes, hash, encoded, expiry(ageMillis));
+    } finally {
+      write.unlock();
+    }
+  }
+
+  private byte[] checked(byte[] key, V value) {
+    byte[] encoded = values.encode(Objects.requireNonNull(value, "value"));
+    if (engine.sizeOf(key.length, encoded.length) > engine.largestEntry()) {
+      throw new IllegalArgumentException(
+          "an entry of "
+              + key.length
+              + " + "
+              + encoded.length
+              + " bytes is larger than "
+              + engine.largestEntry()
+              + ", an eighth of the capacity: raise the capacity");
+    }
+    return encoded;
+  }
+
+  private int expiry(long ageMillis) {
+    return ageMillis == 0 ? 0 : engine.expiry(clock.getAsLong() + ageMillis);
+  }
+
+  /**
+   * Removes a key.
+   *
+   * @param key not null
+   * @return whether it had an entry
+   */
+  public boolean remove(K key) {
+    byte[] bytes = keys.encode(key);
+    long hash = engine.hash(bytes);
+    write.lock();
+    try {
+      return engine.remove(bytes, hash);
+    } finally {
+      write.unlock();
+    }
+  }
+
+  /** Removes everything. */
+  public void invalidateAll() {
+    write.lock();
+    try {
+      engine.clear();
+    } finally {
+      write.unlock();
+    }
+  }
+
+  /**
+   * How many entries there are, expired ones that nobody has met included.
+   *
+   * @return 0 or more
+   */
+  public long size() {
+    return engine.size();
+  }
+
+  /**
+   * Counts since the cache was opened.
+   *
+   * @return a snapshot
+   */
+  public CacheStats stats() {
+    return new CacheStats(hits.sum(), misses.sum(), engine.evictions(), engine.corruptions());
+  }
+
+  /** Closes the cache; its memory stays, unless it is a session's, which is given up. */
+  @Override
+  public void close() {
+    write.lock();
+    try {
+      if (region.isOpen()) {
+        region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.CLOSED);
+        memory.close();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } finally {
+      write.unlock();
+    }
+  }
+}
