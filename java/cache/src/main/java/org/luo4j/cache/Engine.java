@@ -364,6 +364,49 @@ final class Engine {
     }
   }
 
+  /** The place of the first slot in use from {@code at} on, or -1; 0 begins. */
+  long nextSlot(long at) {
+    long end = indexAt + (bucketMask + 1) * BUCKET_BYTES;
+    for (long next = Math.max(at, indexAt); next < end; next += 8) {
+      if (memory.getLong(next) != EMPTY) {
+        return next;
+      }
+    }
+    return -1;
+  }
+
+  /** Key and value of the entry that a slot names; null when there is none, or none any more. */
+  byte[][] entryAt(long at, long now) {
+    Entry entry = ENTRY.get();
+    while (true) {
+      long slot = memory.getLongAcquire(at);
+      Ring ring = ring(slot);
+      long position = position(slot);
+      if (slot == EMPTY) {
+        return null;
+      }
+      boolean good = parse(ring, position, entry);
+      byte[] key = null;
+      byte[] value = null;
+      if (good) {
+        key = new byte[entry.keyLength];
+        value = new byte[entry.valueLength];
+        memory.get(entry.key, key);
+        memory.get(entry.value, value);
+        good = isTrusted(ring, position) || checksumHolds(ring, position, entry);
+      }
+      VarHandle.loadLoadFence();
+      if (!ring.isIntact(position) && isMoved(at, slot, ring, position)) {
+        continue;
+      }
+      if (!good) {
+        corrupt.increment();
+        return null;
+      }
+      return isExpired(entry.expiry, now) ? null : new byte[][] {key, value};
+    }
+  }
+
   /**
    * Whether an entry was given up while it was read. Its slot was emptied or changed before; one
    * that still names it is damaged, and looking again would find it for ever.

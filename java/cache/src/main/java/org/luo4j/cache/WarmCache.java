@@ -6,7 +6,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -394,6 +396,68 @@ public final class WarmCache<K, V> implements AutoCloseable {
     } finally {
       write.unlock();
     }
+  }
+
+  /**
+   * The cache as a map, whose changes are the cache's. Atomic as {@link ConcurrentMap} says; values
+   * are compared by their bytes; iteration is weakly consistent and copies each entry.
+   *
+   * @return a view
+   */
+  public ConcurrentMap<K, V> asMap() {
+    return new CacheMap<>(this);
+  }
+
+  // ---- what the map is made of ----
+
+  /** A change that is made of what is there, at once. */
+  interface Change {
+    /**
+     * What to do.
+     *
+     * @param present the bytes of the value, or null
+     * @return the bytes of the new value; null to remove; {@code present} itself to leave it
+     */
+    byte[] of(byte[] present);
+  }
+
+  /** Makes a change and returns the value that was there before, or null. */
+  V change(K key, Change change) {
+    byte[] bytes = keys.encode(key);
+    long hash = engine.hash(bytes);
+    write.lock();
+    try {
+      byte[] present = engine.get(bytes, hash, clock.getAsLong());
+      byte[] value = change.of(present);
+      if (value == null) {
+        engine.remove(bytes, hash);
+      } else if (value != present) {
+        engine.put(bytes, hash, value, expiry(expireMillis));
+      }
+      return present == null ? null : values.decode(present);
+    } finally {
+      write.unlock();
+    }
+  }
+
+  /** The bytes of a value that fits beside the key. */
+  byte[] encode(K key, V value) {
+    return checked(keys.encode(key), value);
+  }
+
+  /** The bytes of a value that is only compared. */
+  byte[] encode(V value) {
+    return values.encode(Objects.requireNonNull(value, "value"));
+  }
+
+  long nextSlot(long at) {
+    return engine.nextSlot(at);
+  }
+
+  /** The entry of a slot, or null. */
+  Map.Entry<K, V> entryAt(long at) {
+    byte[][] entry = engine.entryAt(at, clock.getAsLong());
+    return entry == null ? null : Map.entry(keys.decode(entry[0]), values.decode(entry[1]));
   }
 
   /** Removes everything. */
