@@ -123,10 +123,6 @@ final class Engine {
     return entries;
   }
 
-  long liveBytes() {
-    return live;
-  }
-
   long evictions() {
     return evictions.sum();
   }
@@ -296,6 +292,12 @@ final class Engine {
     return true;
   }
 
+  private byte[] copy(long at, int length) {
+    byte[] bytes = new byte[length];
+    memory.get(at, bytes);
+    return bytes;
+  }
+
   private boolean isTrusted(Ring ring, long position) {
     return position >= (ring == small ? trustedSmall : trustedMain);
   }
@@ -338,8 +340,7 @@ final class Engine {
             again |= isMoved(at, slot, ring, position);
             continue;
           }
-          byte[] value = new byte[entry.valueLength];
-          memory.get(entry.value, value);
+          byte[] value = copy(entry.value, entry.valueLength);
           boolean good = isTrusted(ring, position) || checksumHolds(ring, position, entry);
           VarHandle.loadLoadFence();
           if (!ring.isIntact(position)) {
@@ -389,10 +390,8 @@ final class Engine {
       byte[] key = null;
       byte[] value = null;
       if (good) {
-        key = new byte[entry.keyLength];
-        value = new byte[entry.valueLength];
-        memory.get(entry.key, key);
-        memory.get(entry.value, value);
+        key = copy(entry.key, entry.keyLength);
+        value = copy(entry.value, entry.valueLength);
         good = isTrusted(ring, position) || checksumHolds(ring, position, entry);
       }
       VarHandle.loadLoadFence();
@@ -619,8 +618,7 @@ final class Engine {
       return;
     }
     long bytes = entry.bytes;
-    byte[] key = new byte[entry.keyLength];
-    memory.get(entry.key, key);
+    byte[] key = copy(entry.key, entry.keyLength);
     long hash = hash(key);
     long at = slotOf(hash, ring, tail);
     if (at >= 0) {
@@ -643,8 +641,7 @@ final class Engine {
 
   /** Copies an entry to the head of the main ring, with one use less. */
   private void moveOn(Ring ring, long at, long slot, byte[] key, Entry entry) {
-    byte[] value = new byte[entry.valueLength];
-    memory.get(entry.value, value);
+    byte[] value = copy(entry.value, entry.valueLength);
     int expiry = entry.expiry;
     long bytes = entry.bytes;
     if (ring == small) {
@@ -670,10 +667,8 @@ final class Engine {
   }
 
   private void evict(long at, long slot, Entry entry) {
-    byte[] key = new byte[entry.keyLength];
-    memory.get(entry.key, key);
-    byte[] value = new byte[entry.valueLength];
-    memory.get(entry.value, value);
+    byte[] key = copy(entry.key, entry.keyLength);
+    byte[] value = copy(entry.value, entry.valueLength);
     replace(at, slot, EMPTY);
     count(-1, -charge(entry.bytes));
     evictions.increment();

@@ -212,11 +212,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @return this
      */
     public Builder<K, V> expireAfterWrite(Duration age) {
-      if (age.compareTo(Duration.ofMillis(1)) < 0 || age.compareTo(Duration.ofDays(2920)) > 0) {
-        throw new IllegalArgumentException("age " + age + " must be 1 ms to 2920 days");
-      }
+      long millis = millis(age);
       once(expireMillis == 0, "expireAfterWrite");
-      this.expireMillis = age.toMillis();
+      this.expireMillis = millis;
       return this;
     }
 
@@ -344,10 +342,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @param age 1 ms to 2920 days
    */
   public void put(K key, V value, Duration age) {
+    put(key, value, millis(age));
+  }
+
+  private static long millis(Duration age) {
     if (age.compareTo(Duration.ofMillis(1)) < 0 || age.compareTo(Duration.ofDays(2920)) > 0) {
       throw new IllegalArgumentException("age " + age + " must be 1 ms to 2920 days");
     }
-    put(key, value, age.toMillis());
+    return age.toMillis();
   }
 
   private void put(K key, V value, long ageMillis) {

@@ -9,6 +9,11 @@ import java.util.Locale;
  */
 public final class Machine {
 
+  /** What to do about a JVM that lets neither JNI nor JNA load their libraries (JEP 472). */
+  public static final String NATIVE_ACCESS_DENIED =
+      "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
+          + " =org.luo4j,com.sun.jna when luo4j is on the module path";
+
   private Machine() {}
 
   /** "linux-x86_64", "linux-aarch64", ...: the name of the folder that a jar's library is in. */

@@ -365,8 +365,7 @@ public final class JnaBridge implements Bridge {
             + "): add net.java.dev.jna:jna to the class path or the module path";
       }
       if (root.toString().contains(IllegalCallerException.class.getName())) {
-        return "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
-            + " =org.luo4j,com.sun.jna when luo4j is on the module path";
+        return Machine.NATIVE_ACCESS_DENIED;
       }
       String folder = System.getProperty("jna.tmpdir");
       return "JNA could not load its own library: "

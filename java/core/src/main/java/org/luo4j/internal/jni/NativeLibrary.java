@@ -135,10 +135,7 @@ final class NativeLibrary {
       String message = String.valueOf(e.getMessage()).replace(file + ": ", "");
       throw new IOException(file + " could not be loaded: " + message + hint(message), e);
     } catch (IllegalCallerException e) {
-      throw new IOException(
-          "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
-              + " =org.luo4j,com.sun.jna when luo4j is on the module path",
-          e);
+      throw new IOException(Machine.NATIVE_ACCESS_DENIED, e);
     }
   }
 

@@ -6,6 +6,7 @@ import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.zip.CRC32C;
 
 /**
@@ -347,7 +348,7 @@ public final class ChunkedMemory {
     checkRange(offset, length);
     byte[] block = new byte[(int) Math.min(length, 1 << 16)];
     if (value != 0) {
-      java.util.Arrays.fill(block, value);
+      Arrays.fill(block, value);
     }
     for (long done = 0; done < length; ) {
       int part = (int) Math.min(length - done, block.length);
