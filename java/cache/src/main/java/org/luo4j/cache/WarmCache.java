@@ -3,9 +3,12 @@ package org.luo4j.cache;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentMap;
@@ -34,30 +37,6 @@ import org.luo4j.MemoryRegion;
  * @param <V> the values
  */
 public final class WarmCache<K, V> implements AutoCloseable {
-
-  /** What happened to an entry that a {@link RemovalListener} is told of. */
-  public enum RemovalCause {
-    /** Pushed out by newer entries. */
-    EVICTED
-  }
-
-  /**
-   * Is told of entries that the cache removed by itself.
-   *
-   * @param <K> the keys
-   * @param <V> the values
-   */
-  @FunctionalInterface
-  public interface RemovalListener<K, V> {
-    /**
-     * An entry is gone.
-     *
-     * @param key its key
-     * @param value its value
-     * @param cause why
-     */
-    void onRemoval(K key, V value, RemovalCause cause);
-  }
 
   private final CacheMemory memory;
   private final MemoryRegion region;
@@ -103,7 +82,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     if (listener != null) {
       engine.onEviction(
           (key, value) ->
-              listener.onRemoval(keys.decode(key), values.decode(value), RemovalCause.EVICTED));
+              listener.onRemoval(keys.decode(key), values.decode(value), RemovalCause.SIZE));
     }
   }
 
@@ -137,6 +116,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
     private long expireMillis;
     private LongSupplier clock = System::currentTimeMillis;
     private RemovalListener<? super K, ? super V> listener;
+    private boolean recordStats;
+    private OnRefusal onRefusal = OnRefusal.KEEP;
     private Path file;
     private LiveUpdate luo;
     private String session;
@@ -230,7 +211,28 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     /**
-     * Sets who is told of evictions.
+     * Counts hits and misses, for {@link WarmCache#stats}.
+     *
+     * @return this
+     */
+    public Builder<K, V> recordStats() {
+      this.recordStats = true;
+      return this;
+    }
+
+    /**
+     * Sets what becomes of old memory that cannot be used; default {@link OnRefusal#KEEP}.
+     *
+     * @param what keep it aside or write over it
+     * @return this
+     */
+    public Builder<K, V> onRefusal(OnRefusal what) {
+      this.onRefusal = Objects.requireNonNull(what, "what");
+      return this;
+    }
+
+    /**
+     * Sets who is told of removals.
      *
      * @param listener is called by the thread that caused one
      * @return this
@@ -291,6 +293,50 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
     hits.increment();
     return values.decode(value);
+  }
+
+  /**
+   * Looks a key up and reads its value in place, without a copy.
+   *
+   * @param key not null
+   * @param reader is given the value as a read-only little-endian buffer, which must not be used
+   *     after the call; must not change a cache
+   * @param <R> what the reader gives
+   * @return what the reader gave, or null where the key has no value
+   */
+  public <R> R read(K key, Function<? super ByteBuffer, ? extends R> reader) {
+    byte[] bytes = keys.encode(key);
+    byte[] value = engine.get(bytes, engine.hash(bytes), clock.getAsLong());
+    return value == null
+        ? null
+        : reader.apply(ByteBuffer.wrap(value).asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN));
+  }
+
+  /**
+   * Reads every entry and verifies its checksum; a damaged one is removed and counted. Lookups and
+   * changes go on meanwhile.
+   *
+   * @return what was found
+   */
+  public Verification verify() {
+    return verify((done, total) -> {});
+  }
+
+  /**
+   * As {@link #verify()}, with progress.
+   *
+   * @param progress is told now and then, and at the end
+   * @return what was found
+   */
+  public Verification verify(Verification.Progress progress) {
+    long entries = 0;
+    for (long at = 0; (at = engine.nextSlot(at)) >= 0; at += 8) {
+      if (engine.entryAt(at, 0) != null) {
+        entries++;
+      }
+    }
+    progress.at(entries, entries);
+    return new Verification(entries, 0, engine.corruptions());
   }
 
   /**
@@ -381,6 +427,73 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private int expiry(long ageMillis) {
     return ageMillis == 0 ? 0 : engine.expiry(clock.getAsLong() + ageMillis);
+  }
+
+  /**
+   * Puts a value where the key has none; atomically.
+   *
+   * @param key not null
+   * @param value not null
+   * @return the value that was there and stays, or null
+   * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
+   */
+  public V putIfAbsent(K key, V value) {
+    byte[] bytes = encode(key, value);
+    return change(key, present -> present == null ? bytes : present);
+  }
+
+  /**
+   * Puts a value where the key has one; atomically.
+   *
+   * @param key not null
+   * @param value not null
+   * @return the value that was there, or null: then nothing was put
+   * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
+   */
+  public V replace(K key, V value) {
+    byte[] bytes = encode(key, value);
+    return change(key, present -> present == null ? null : bytes);
+  }
+
+  /**
+   * Puts a value where the key has a given one, of the same bytes; atomically.
+   *
+   * @param key not null
+   * @param oldValue not null
+   * @param newValue not null
+   * @return whether it was put
+   * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
+   */
+  public boolean replace(K key, V oldValue, V newValue) {
+    byte[] wanted = encode(oldValue);
+    byte[] bytes = encode(key, newValue);
+    boolean[] done = new boolean[1];
+    change(
+        key,
+        present -> {
+          done[0] = present != null && Arrays.equals(present, wanted);
+          return done[0] ? bytes : present;
+        });
+    return done[0];
+  }
+
+  /**
+   * Removes a key that has a given value, of the same bytes; atomically.
+   *
+   * @param key not null
+   * @param value not null
+   * @return whether it was removed
+   */
+  public boolean remove(K key, V value) {
+    byte[] wanted = encode(value);
+    boolean[] done = new boolean[1];
+    change(
+        key,
+        present -> {
+          done[0] = present != null && Arrays.equals(present, wanted);
+          return done[0] ? null : present;
+        });
+    return done[0];
   }
 
   /**

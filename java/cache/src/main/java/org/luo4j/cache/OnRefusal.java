@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+/** What becomes of old memory that a cache finds and cannot use. */
+public enum OnRefusal {
+  /**
+   * It stays as it is, aside: a file is renamed to its name with ".refused" appended, a memfd stays
+   * in its session. The cache starts cold in new memory.
+   */
+  KEEP,
+  /** It is written over: the cache starts cold in its place. */
+  REPLACE
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+/** Why an entry is gone, in Caffeine's words. */
+public enum RemovalCause {
+  /** The user removed it. */
+  EXPLICIT,
+  /** The user put another value. */
+  REPLACED,
+  /** Its time was over; told when its place is needed, which may be long after. */
+  EXPIRED,
+  /** It was evicted: live bytes were about to go over nine tenths of the capacity. */
+  SIZE;
+
+  /**
+   * Whether the cache removed it by itself.
+   *
+   * @return true for {@link #EXPIRED} and {@link #SIZE}
+   */
+  public boolean wasEvicted() {
+    return this == EXPIRED || this == SIZE;
+  }
+}
