@@ -10,27 +10,31 @@ import org.luo4j.MemoryRegion;
  * The memory of a cache, format version {@value #VERSION}. All numbers are little-endian.
  *
  * <pre>
- *   0        header, one page
+ *   0        header, one page of 4096 bytes
  *   4096     index: buckets of 8 slots of 8 bytes, a cache line each
  *   ...      small ring: what was put, until it is used again or pushed out
  *   ...      main ring: what was used
  *
  *   header
- *     0  u64 magic            48  u64 small ring, bytes
- *     8  u32 version          56  u64 main ring, offset
- *    12  u32 features         64  u64 main ring, bytes
- *    16  u64 size             72  u64 hash seed
- *    24  u64 index, offset    80  u64 created, ms since 1970
- *    32  u64 index, buckets   88  u32 key codec     92  u32 value codec
- *    40  u64 small, offset    96  u32 CRC-32C of bytes 0 to 95
- *   128  u64 state: 0 open or crashed, 1 closed
+ *     0  u64 magic            56  u64 main ring, offset     104  u64 capacity
+ *     8  u32 version          64  u64 main ring, bytes      112  u32 CRC-32C of bytes 0 to 111
+ *    12  u32 features: 0      72  u64 hash seed
+ *    16  u64 size             80  u64 created, ms since 1970
+ *    24  u64 index, offset    88  u32 key codec      92  u32 value codec: hashes of their names
+ *    32  u64 index, buckets   96  u32 page size of the machine
+ *    40  u64 small, offset   100  u32 average entry
+ *    48  u64 small, bytes
+ *   128  u64 state: 0 open or crashed, 1 closed     136  u64 1 while the cache is being cleared
  *   192  u64 small head   256  u64 small tail     each in a cache line of its own
  *   320  u64 main head    384  u64 main tail
  *   448  u64 entries      456  u64 live bytes
+ *   512  the latest change of them: u64 slot's place, u64 slot, u64 entries, u64 live bytes after
+ *   576  the latest move of a slot: u64 from, u64 to; from is 0 when it is done
+ *   640  u64 the latest time seen, ms since 1970
  *
  *   slot      | tag: 12 | uses: 2 | ring: 1 | address: 49, in units of 8 bytes |    0: empty
  *
- *   entry     0  u32 CRC-32C of bytes 4 to the end of the value
+ *   entry     0  u32 check: 0 dead, else CRC-32C of key and value, mixed with the other fields
  *             4  u32 expiry: 0 never, else units of 64 ms since the cache was created
  *             8  u32 lengths: value 23 bits, key 8 bits, extended 1 bit; 0 a filler to the ring's end
  *            12  extended only: u32 key length, u32 value length
@@ -40,14 +44,18 @@ import org.luo4j.MemoryRegion;
  * <p>An address is a position in its ring's history, which only grows: the bytes of position p lie
  * at p modulo the ring's size, and are there as long as tail &lt;= p &lt; head.
  *
- * <p>Rule of publication: an entry's bytes are written before the head passes them (release), the
- * head before a slot names the entry (release); slots of old entries are emptied or moved before
- * the tail passes them, the tail before their bytes are written over. So whatever store a killed
- * process made last, every slot names a complete entry.
+ * <p>Rule of publication: an entry's bytes are written before its check, its check before the head
+ * passes it, the head before a slot names it; a slot is emptied or moved before the check of the
+ * entry that it named becomes 0, that before the tail passes the entry or a new one of the same
+ * size is written in its place. Each is a release store. So whatever store a killed process made
+ * last, every slot names a complete entry, the last one that was put; the ring can be walked; and
+ * of two things that change together, slot and counts, or a slot's two places, the header says how
+ * to finish.
  */
 final class CacheFormat {
 
   static final long MAGIC = 0x3145_4843_4D52_4157L; // "WARMCHE1"
+  static final long BEING_MADE = 0x304B_414D_4D52_4157L; // "WARMMAK0"
   static final int VERSION = 1;
   static final int HEADER_BYTES = 4096;
 
@@ -65,14 +73,25 @@ final class CacheFormat {
   static final int CREATED_AT = 80;
   static final int KEY_CODEC_AT = 88;
   static final int VALUE_CODEC_AT = 92;
-  static final int CRC_AT = 96;
+  static final int PAGE_AT = 96;
+  static final int AVERAGE_AT = 100;
+  static final int CAPACITY_AT = 104;
+  static final int CRC_AT = 112;
   static final int STATE_AT = 128;
+  static final int CLEARING_AT = 136;
   static final int SMALL_HEAD_AT = 192;
   static final int SMALL_TAIL_AT = 256;
   static final int MAIN_HEAD_AT = 320;
   static final int MAIN_TAIL_AT = 384;
   static final int ENTRIES_AT = 448;
   static final int LIVE_AT = 456;
+  static final int CHANGE_PLACE_AT = 512;
+  static final int CHANGE_SLOT_AT = 520;
+  static final int CHANGE_ENTRIES_AT = 528;
+  static final int CHANGE_LIVE_AT = 536;
+  static final int MOVE_FROM_AT = 576;
+  static final int MOVE_TO_AT = 584;
+  static final int LATEST_AT = 640;
 
   static final long OPEN = 0;
   static final long CLOSED = 1;
@@ -86,22 +105,40 @@ final class CacheFormat {
 
   /** What a cache of a capacity is laid out as. */
   record Layout(
-      long size, long index, long buckets, long small, long smallBytes, long main, long mainBytes) {
+      long capacity,
+      int averageEntry,
+      long size,
+      long index,
+      long buckets,
+      long small,
+      long smallBytes,
+      long main,
+      long mainBytes) {
 
     /**
      * The layout for a capacity: a tenth of it for the small ring; for the main ring nine tenths,
-     * an eighth to move the largest entry into, and an eighth so that cleaning makes headway when
-     * all the live bytes are there; and ten slots for nine entries of {@code averageEntry} bytes.
+     * an eighth to move the largest entry into, and as much again so that cleaning makes headway
+     * when all the live bytes are there; and an index that is 85 % full of entries of {@code
+     * averageEntry} bytes when nine tenths of the capacity are.
      */
     static Layout of(long capacity, int averageEntry) {
-      long slots = capacity / averageEntry;
-      long buckets = Long.highestOneBit(Math.max(2, (slots + SLOTS - 1) / SLOTS) * 2 - 1);
+      long slots = capacity / 10 * 9 / averageEntry * 20 / 17 + SLOTS;
+      long buckets = Math.max(2, (slots + SLOTS - 1) / SLOTS);
       long smallBytes = align(Math.max(capacity / 10, 4096), 4096);
-      long mainBytes = align(capacity - capacity / 10 + capacity / 4, 4096);
+      long mainBytes = align(capacity - capacity / 10 + capacity / 10 * 3, 4096);
       long index = HEADER_BYTES;
       long small = align(index + buckets * BUCKET_BYTES, 4096);
       long main = small + smallBytes;
-      return new Layout(main + mainBytes, index, buckets, small, smallBytes, main, mainBytes);
+      return new Layout(
+          capacity,
+          averageEntry,
+          main + mainBytes,
+          index,
+          buckets,
+          small,
+          smallBytes,
+          main,
+          mainBytes);
     }
   }
 
@@ -111,19 +148,56 @@ final class CacheFormat {
     return (value + unit - 1) / unit * unit;
   }
 
+  /** Whether the memory was never a cache's, or is one whose making was cut off. */
+  static boolean isUnmade(MemoryRegion memory) {
+    if (memory.getLong(MAGIC_AT) == BEING_MADE) {
+      return true;
+    }
+    for (int at = 0; at < HEADER_BYTES; at += 8) {
+      if (memory.getLong(at) != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Null when the memory holds a cache of this layout and these codecs, else why not. */
   static String refuse(MemoryRegion memory, Layout l, Codec<?> keys, Codec<?> values) {
-    if (memory.getLong(MAGIC_AT) != MAGIC) {
+    long magic = memory.getLong(MAGIC_AT);
+    if (magic == Long.reverseBytes(MAGIC)) {
+      return "the old memory was written in the other byte order";
+    }
+    if (magic != MAGIC) {
       return "the old memory holds no cache";
     }
-    if (memory.getInt(VERSION_AT) != VERSION || memory.getInt(FEATURES_AT) != 0) {
+    if (memory.getInt(VERSION_AT) != VERSION) {
       return "the old memory is of format version "
-          + memory.getInt(VERSION_AT)
+          + Integer.toUnsignedString(memory.getInt(VERSION_AT))
           + ", not "
           + VERSION;
     }
     if (memory.getInt(CRC_AT) != (int) memory.crc32c(0, CRC_AT)) {
       return "the old memory's header is damaged: its checksum does not hold";
+    }
+    if (memory.getInt(FEATURES_AT) != 0) {
+      return "the old memory uses features that this version does not know: 0x"
+          + Integer.toHexString(memory.getInt(FEATURES_AT));
+    }
+    if (memory.getInt(PAGE_AT) != PageSize.bytes()) {
+      return "the old memory was written with pages of "
+          + memory.getInt(PAGE_AT)
+          + " bytes, this machine has pages of "
+          + PageSize.bytes();
+    }
+    if (memory.getLong(CAPACITY_AT) != l.capacity || memory.getInt(AVERAGE_AT) != l.averageEntry) {
+      return "the old memory is laid out for a capacity of "
+          + memory.getLong(CAPACITY_AT)
+          + " bytes with entries of "
+          + memory.getInt(AVERAGE_AT)
+          + " on average, not "
+          + l.capacity
+          + " with "
+          + l.averageEntry;
     }
     if (memory.getLong(SIZE_AT) != l.size
         || memory.getLong(INDEX_AT) != l.index
@@ -132,7 +206,7 @@ final class CacheFormat {
         || memory.getLong(SMALL_BYTES_AT) != l.smallBytes
         || memory.getLong(MAIN_AT) != l.main
         || memory.getLong(MAIN_BYTES_AT) != l.mainBytes) {
-      return "the old memory is laid out for another capacity";
+      return "the old memory is laid out in another way";
     }
     if (memory.getInt(KEY_CODEC_AT) != codec(keys)
         || memory.getInt(VALUE_CODEC_AT) != codec(values)) {
@@ -150,10 +224,18 @@ final class CacheFormat {
 
   /** Makes the memory an empty cache's; the magic number goes in last. */
   static void create(
-      MemoryRegion memory, Layout l, long seed, long created, Codec<?> keys, Codec<?> values) {
-    memory.putLongVolatile(MAGIC_AT, 0);
-    memory.fill(8, HEADER_BYTES - 8, (byte) 0);
-    memory.fill(l.index, l.buckets * BUCKET_BYTES, (byte) 0);
+      MemoryRegion memory,
+      Layout l,
+      boolean isZero,
+      long seed,
+      long created,
+      Codec<?> keys,
+      Codec<?> values) {
+    memory.putLongVolatile(MAGIC_AT, BEING_MADE);
+    if (!isZero) {
+      memory.fill(8, HEADER_BYTES - 8, (byte) 0);
+      memory.fill(l.index, l.buckets * BUCKET_BYTES, (byte) 0);
+    }
     memory.putInt(VERSION_AT, VERSION);
     memory.putLong(SIZE_AT, l.size);
     memory.putLong(INDEX_AT, l.index);
@@ -166,6 +248,9 @@ final class CacheFormat {
     memory.putLong(CREATED_AT, created);
     memory.putInt(KEY_CODEC_AT, codec(keys));
     memory.putInt(VALUE_CODEC_AT, codec(values));
+    memory.putInt(PAGE_AT, PageSize.bytes());
+    memory.putInt(AVERAGE_AT, l.averageEntry);
+    memory.putLong(CAPACITY_AT, l.capacity);
     // The checksum covers the magic number, which is not there yet.
     CRC32C crc = new CRC32C();
     ByteBuffer header = ByteBuffer.allocate(CRC_AT).order(ByteOrder.LITTLE_ENDIAN);

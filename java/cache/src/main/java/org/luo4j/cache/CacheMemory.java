@@ -6,138 +6,138 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import org.luo4j.LiveUpdate;
-import org.luo4j.LuoException;
-import org.luo4j.MemFd;
-import org.luo4j.MemFdOptions;
 import org.luo4j.MemoryRegion;
-import org.luo4j.Session;
 
 /**
- * Where a cache's memory comes from, and what holds it: a file and its lock, or a memfd and the
- * session that preserves it. One owner; closing gives the hold up.
+ * Where a cache's memory comes from, and what holds it. One owner, which the operating system sees
+ * to: it drops the hold of a process that has ended.
  */
-final class CacheMemory implements Closeable {
+abstract class CacheMemory implements Closeable {
 
-  /** The memory's token in its session. */
-  private static final long TOKEN = 1;
+  /** The memory, to be read and written. */
+  abstract MemoryRegion region();
 
-  private final MemoryRegion region;
-  private final Closeable hold;
-
-  /** Cold: new memory; else where the old memory came from. */
-  private final Start origin;
-
-  private CacheMemory(MemoryRegion region, Closeable hold, Start origin) {
-    this.region = region;
-    this.hold = hold;
-    this.origin = origin;
-  }
-
-  MemoryRegion region() {
-    return region;
-  }
-
-  Start origin() {
-    return origin;
-  }
+  /** Cold with the reason, where the memory is new and all zero; else where it came from. */
+  abstract Start origin();
 
   /**
-   * Maps a file and locks it against other processes; the lock ends with the process.
+   * Keeps what is there aside and takes new memory, all zero, in its place.
    *
-   * @throws IOException when it cannot be opened, or another cache has it
+   * @return where the old memory is now, in words
+   * @throws IOException when something was kept aside before, or there is no room
    */
-  static CacheMemory ofFile(Path file, long size) throws IOException {
-    FileChannel channel =
-        FileChannel.open(
-            file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
-    try {
-      FileLock lock;
+  abstract String setAside() throws IOException;
+
+  /** Gives up what was kept aside; whether there was anything. */
+  abstract boolean discardAside() throws IOException;
+
+  /** A file, which a lock on it holds. */
+  static final class OfFile extends CacheMemory {
+
+    private final Path file;
+    private final Path aside;
+    private final long size;
+    private FileChannel channel;
+    private MemoryRegion region;
+    private Start origin;
+
+    /**
+     * Opens or makes the file; one of another size is refused.
+     *
+     * @throws IOException when it cannot be opened, or another cache has it
+     */
+    OfFile(Path file, long size, OnRefusal onRefusal) throws IOException {
+      this.file = file;
+      this.aside = file.resolveSibling(file.getFileName() + ".refused");
+      this.size = size;
+      this.channel = lock(file);
+      try {
+        long found = channel.size();
+        if (found == size) {
+          origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
+        } else if (found == 0) {
+          origin = new Start(Start.Kind.COLD, file + " is new");
+        } else {
+          String reason = file + " has " + found + " bytes, a cache of this capacity " + size;
+          if (onRefusal == OnRefusal.KEEP) {
+            reason += "; " + setAside();
+          } else {
+            channel.truncate(0);
+          }
+          origin = new Start(Start.Kind.COLD, reason);
+        }
+        if (region == null) {
+          region = MemoryRegion.ofFile(channel, 0, size);
+        }
+      } catch (IOException | RuntimeException e) {
+        channel.close();
+        throw e;
+      }
+    }
+
+    private static FileChannel lock(Path file) throws IOException {
+      FileChannel channel =
+          FileChannel.open(
+              file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+      FileLock lock = null;
       try {
         lock = channel.tryLock();
       } catch (OverlappingFileLockException e) {
-        lock = null;
+        // Another cache of this JVM has it: said below.
+      } finally {
+        if (lock == null) {
+          channel.close();
+        }
       }
       if (lock == null) {
-        throw new IOException(file + " is open in another cache: a cache has one owner at a time");
+        throw new IOException(
+            file + " is open in another cache: a cache has one owner at a time; close the other");
       }
-      long found = channel.size();
-      Start origin;
-      if (found == 0) {
-        origin = new Start(Start.Kind.COLD, file + " is new");
-      } else if (found != size) {
-        origin =
-            new Start(
-                Start.Kind.COLD,
-                file + " has " + found + " bytes, a cache of this capacity " + size);
-        channel.truncate(0);
-      } else {
-        origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
+      return channel;
+    }
+
+    @Override
+    MemoryRegion region() {
+      return region;
+    }
+
+    @Override
+    Start origin() {
+      return origin;
+    }
+
+    @Override
+    String setAside() throws IOException {
+      if (Files.exists(aside)) {
+        throw new IOException(
+            file
+                + " cannot be used and "
+                + aside
+                + " is there already from another time: remove it, or open with onRefusal(REPLACE)");
       }
-      return new CacheMemory(MemoryRegion.ofFile(channel, 0, size), channel, origin);
-    } catch (IOException | RuntimeException e) {
+      Files.move(file, aside);
+      FileChannel old = channel;
+      channel = lock(file);
+      if (region != null) {
+        region.close();
+      }
+      old.close();
+      region = MemoryRegion.ofFile(channel, 0, size);
+      return "it is kept as " + aside;
+    }
+
+    @Override
+    boolean discardAside() throws IOException {
+      return Files.deleteIfExists(aside);
+    }
+
+    @Override
+    public void close() throws IOException {
+      region.close();
       channel.close();
-      throw e;
     }
-  }
-
-  /**
-   * Retrieves a session's memory, or makes it, and in both cases preserves it for the next kernel.
-   */
-  static CacheMemory ofSession(LiveUpdate luo, String name, long size) {
-    Start origin;
-    MemFd memory = null;
-    try (Session arrived = luo.retrieveSession(name)) {
-      memory = arrived.retrieve(TOKEN);
-      arrived.finish();
-      if (memory.size() == size) {
-        origin = new Start(Start.Kind.WARM_AFTER_KEXEC, "from session '" + name + "'");
-      } else {
-        origin =
-            new Start(
-                Start.Kind.COLD,
-                "what arrived in session '"
-                    + name
-                    + "' has "
-                    + memory.size()
-                    + " bytes, a cache of this capacity "
-                    + size);
-        memory.close();
-        memory = null;
-      }
-    } catch (LuoException e) {
-      origin = new Start(Start.Kind.COLD, e.getMessage());
-    }
-    Session session = luo.createSession(name);
-    try {
-      if (memory == null) {
-        memory = session.preserveNew(MemFdOptions.named(name).size(size).hugeFolios(), TOKEN);
-      } else {
-        session.preserve(memory, TOKEN);
-      }
-      MemoryRegion region = memory.map();
-      MemFd held = memory;
-      return new CacheMemory(
-          region,
-          () -> {
-            session.close();
-            held.close();
-          },
-          origin);
-    } catch (RuntimeException e) {
-      session.close();
-      if (memory != null) {
-        memory.close();
-      }
-      throw e;
-    }
-  }
-
-  @Override
-  public void close() throws IOException {
-    region.close();
-    hold.close();
   }
 }

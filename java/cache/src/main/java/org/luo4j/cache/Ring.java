@@ -4,8 +4,15 @@ package org.luo4j.cache;
 import org.luo4j.MemoryRegion;
 
 /**
- * A circular log of entries in the cache's memory. One thread at a time, the holder of the engine's
- * write lock, changes it; any thread may ask {@link #isIntact}.
+ * A circular log of entries in the cache's memory. One thread at a time, the holder of the write
+ * lock, changes it; readers, pinned by {@link Pins}, turn addresses into offsets.
+ *
+ * <pre>
+ *          freed        tail             head
+ *   ---------|------------|----------------|---------
+ *    free    | given up,  | entries, live  | free
+ *            | may be read| and dead       |
+ * </pre>
  */
 final class Ring {
 
@@ -18,10 +25,27 @@ final class Ring {
   private final int headAt;
   private final int tailAt;
 
-  /** The positions, in bytes: where the next entry goes, and where the oldest one is. */
+  /** Positions, in bytes: where the next entry goes, and where the oldest one is. */
   private long head;
 
-  private volatile long tail;
+  private long tail;
+
+  /** The tail when the present period began. */
+  private long tailBefore;
+
+  /** What lies before may be written over: no reader is there any more. */
+  private volatile long freed;
+
+  /** The position at which the head's lap through the memory began. */
+  private long lap;
+
+  /** Places of dead entries. */
+  final Holes holes = new Holes();
+
+  /** Positions below were written by an earlier process. */
+  private final long old;
+
+  private final Verified verified;
 
   Ring(MemoryRegion memory, long base, long bytes, int headAt, int tailAt) {
     this.memory = memory;
@@ -31,6 +55,11 @@ final class Ring {
     this.tailAt = tailAt;
     this.head = memory.getLong(headAt);
     this.tail = memory.getLong(tailAt);
+    this.tailBefore = tail;
+    this.freed = tail;
+    this.lap = head - Math.floorMod(head, bytes);
+    this.old = head;
+    this.verified = head == tail ? null : new Verified(bytes);
   }
 
   long bytes() {
@@ -45,42 +74,87 @@ final class Ring {
     return tail;
   }
 
+  boolean isEmpty() {
+    return head == tail;
+  }
+
   /** Null, or what is wrong with the positions that the memory holds. */
   String damage() {
-    if (head < tail || head - tail > bytes || tail < 0 || (head & 7) != 0 || (tail & 7) != 0) {
+    if (head < tail || head - tail > bytes || tail < 0 || ((head | tail) & 7) != 0) {
       return "a ring of " + bytes + " bytes is said to reach from " + tail + " to " + head;
     }
     return null;
   }
 
-  /** Where an entry of a position lies in the memory. */
-  long offset(long position) {
-    return base + position % bytes;
+  // ---- addresses ----
+
+  /** The position as a slot holds it. */
+  static long address(long position) {
+    return position >>> 3 & ADDRESS_MASK;
   }
 
-  /** The bytes from a position to the physical end, where an entry must not go on. */
-  long toEnd(long position) {
-    return bytes - position % bytes;
+  /**
+   * The position of an address: the one near the present ones that it stands for; -1 when its place
+   * is free again.
+   */
+  long position(long address) {
+    long oldest = freed;
+    long from = oldest >>> 3;
+    long position = from + (address - from << 15 >> 15) << 3;
+    return position >= oldest ? position : -1;
   }
+
+  /** Where a position's bytes lie in the memory, or -1 for one that is no lap of now. */
+  long offset(long position) {
+    long offset = position - lap;
+    if (offset < 0) {
+      offset += bytes;
+    } else if (offset >= bytes) {
+      offset -= bytes; // a lap has begun that this thread has not seen
+    }
+    return offset >= 0 && offset < bytes ? base + offset : -1;
+  }
+
+  /** Where the ring's memory ends; no entry goes across. */
+  long end() {
+    return base + bytes;
+  }
+
+  /** Whether what lies at a position was written, or verified, by this process. */
+  boolean isTrusted(long position, long offset) {
+    return position >= old ? position < head : verified != null && verified.has(offset - base);
+  }
+
+  void trust(long position, long offset) {
+    if (position < old && verified != null) {
+      verified.add(offset - base);
+    }
+  }
+
+  // ---- writing, by the one thread that holds the lock ----
 
   /** What an entry of {@code size} bytes takes now: itself, and a filler when it does not fit. */
-  long needed(long size) {
-    long toEnd = toEnd(head);
+  private long needed(long size) {
+    long toEnd = lap + bytes - head;
     return size <= toEnd ? size : toEnd + size;
   }
 
-  /** Whether an entry fits so that {@code reserve} bytes stay free. */
+  /** Whether an entry fits so that {@code reserve} bytes stay, given-up places counted as free. */
   boolean hasRoom(long size, long reserve) {
     return head + needed(size) + reserve - tail <= bytes;
   }
 
+  /** Whether an entry fits where no reader is any more. */
+  boolean isFree(long size) {
+    return head + needed(size) - freed <= bytes;
+  }
+
   /** The position at which an entry of {@code size} bytes, for which there is room, goes. */
   long place(long size) {
-    long toEnd = toEnd(head);
+    long toEnd = lap + bytes - head;
     if (size > toEnd) {
-      memory.putLong(offset(head), 0); // lengths 0: a filler
       if (toEnd > 8) {
-        memory.putInt(offset(head) + 8, 0);
+        memory.putInt(offset(head) + 8, 0); // lengths 0: a filler
       }
       advance(head + toEnd);
     }
@@ -90,28 +164,22 @@ final class Ring {
   /** Takes in the entry whose bytes have been written at the head. */
   void advance(long newHead) {
     head = newHead;
+    if (newHead - lap >= bytes) {
+      lap += bytes;
+    }
     memory.putLongRelease(headAt, newHead);
   }
 
   /** Gives up what is before a position; no slot may name it any more. */
   void release(long newTail) {
     tail = newTail;
-    memory.putLongVolatile(tailAt, newTail);
+    memory.putLongRelease(tailAt, newTail);
   }
 
-  /** The position as a slot holds it. */
-  static long address(long position) {
-    return position >>> 3 & ADDRESS_MASK;
-  }
-
-  /** The position of an address: the one near the tail that it stands for. */
-  long position(long address) {
-    long from = tail >>> 3;
-    return from + (address - from << 15 >> 15) << 3;
-  }
-
-  /** Whether what was read at a position before this call is an entry's bytes, not newer ones. */
-  boolean isIntact(long position) {
-    return position >= tail;
+  /** A period of the readers has begun. */
+  void newPeriod() {
+    freed = tailBefore;
+    tailBefore = tail;
+    holes.advance();
   }
 }

@@ -4,11 +4,12 @@ package org.luo4j.cache;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentMap;
@@ -38,6 +39,16 @@ import org.luo4j.MemoryRegion;
  */
 public final class WarmCache<K, V> implements AutoCloseable {
 
+  private static final System.Logger LOGGER = System.getLogger(WarmCache.class.getName());
+
+  /** How often a thread looks for the write lock before it sleeps. */
+  private static final int SPINS = 200;
+
+  private static final int LOADER_LOCKS = 64;
+
+  /** A verification tells its progress after so many slots. */
+  private static final int PROGRESS_SLOTS = 1 << 16;
+
   private final CacheMemory memory;
   private final MemoryRegion region;
   private final Engine engine;
@@ -45,44 +56,106 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private final Codec<V> values;
   private final long expireMillis;
   private final LongSupplier clock;
+  private final RemovalListener<? super K, ? super V> listener;
   private final Start start;
   private final ReentrantLock write = new ReentrantLock();
-  private final LongAdder hits = new LongAdder();
-  private final LongAdder misses = new LongAdder();
+  private final ReentrantLock[] loading = new ReentrantLock[LOADER_LOCKS];
 
-  private WarmCache(Builder<K, V> builder, CacheFormat.Layout layout, CacheMemory memory) {
+  /** Null unless statistics are recorded. */
+  private final LongAdder hits;
+
+  private final LongAdder misses;
+
+  /** What the change under way removed; null without a listener. */
+  private List<Removal> removals;
+
+  private record Removal(byte[] key, byte[] value, RemovalCause cause) {}
+
+  private WarmCache(Builder<K, V> builder, CacheFormat.Layout layout, CacheMemory memory)
+      throws IOException {
     this.memory = memory;
-    this.region = memory.region();
     this.keys = builder.keys;
     this.values = builder.values;
     this.expireMillis = builder.expireMillis;
-    this.clock = builder.clock;
-    Start old = memory.origin();
-    String refused = old.isWarm() ? CacheFormat.refuse(region, layout, keys, values) : old.reason();
+    this.listener = builder.listener;
+    this.hits = builder.recordStats ? new LongAdder() : null;
+    this.misses = builder.recordStats ? new LongAdder() : null;
+    Arrays.setAll(loading, i -> new ReentrantLock());
+    Start found = memory.origin();
+    String refused = null;
     Engine warm = null;
-    if (refused == null) {
-      warm = new Engine(region, layout, builder.capacity, builder.averageEntry);
-      refused = warm.damage();
+    if (found.isWarm() && CacheFormat.isUnmade(memory.region())) {
+      found = new Start(Start.Kind.COLD, "the making of the old memory was cut off");
+    } else if (found.isWarm()) {
+      refused = CacheFormat.refuse(memory.region(), layout, keys, values);
+      if (refused == null) {
+        warm = new Engine(memory.region(), layout, clock(builder, memory.region()));
+        refused = warm.damage();
+      }
     }
-    if (refused == null) {
+    if (refused != null) {
+      boolean keep = builder.onRefusal == OnRefusal.KEEP;
+      found = new Start(Start.Kind.COLD, refused + (keep ? "; " + memory.setAside() : ""));
+    }
+    this.region = memory.region();
+    this.clock = clock(builder, region);
+    if (found.isWarm()) {
       this.engine = warm;
       boolean closed = region.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
+      if (!closed) {
+        engine.recover();
+      }
       this.start =
-          closed || old.kind() == Start.Kind.WARM_AFTER_KEXEC
-              ? old
-              : new Start(Start.Kind.WARM_AFTER_CRASH, old.reason());
+          closed || found.kind() == Start.Kind.WARM_AFTER_KEXEC
+              ? found
+              : new Start(Start.Kind.WARM_AFTER_CRASH, found.reason());
     } else {
-      this.start = new Start(Start.Kind.COLD, refused);
+      this.start = found;
+      boolean isZero = region.getLong(CacheFormat.MAGIC_AT) == 0;
       CacheFormat.create(
-          region, layout, new SecureRandom().nextLong(), clock.getAsLong(), keys, values);
-      this.engine = new Engine(region, layout, builder.capacity, builder.averageEntry);
+          region, layout, isZero, new SecureRandom().nextLong(), clock.getAsLong(), keys, values);
+      this.engine = new Engine(region, layout, clock);
     }
     region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
-    RemovalListener<? super K, ? super V> listener = builder.listener;
     if (listener != null) {
-      engine.onEviction(
-          (key, value) ->
-              listener.onRemoval(keys.decode(key), values.decode(value), RemovalCause.SIZE));
+      removals = new ArrayList<>();
+      engine.onRemoval((key, value, cause) -> removals.add(new Removal(key, value, cause)));
+    }
+  }
+
+  private static LongSupplier clock(Builder<?, ?> builder, MemoryRegion region) {
+    return builder.clock != null
+        ? builder.clock
+        : new WallClock(region.getLong(CacheFormat.LATEST_AT));
+  }
+
+  /** Takes the write lock. It is held for well under a microsecond, so a thread looks a while. */
+  private void lock() {
+    for (int i = 0; i < SPINS; i++) {
+      if (write.tryLock()) {
+        return;
+      }
+      Thread.onSpinWait();
+    }
+    write.lock();
+  }
+
+  /** Gives the write lock back, then tells what was removed. */
+  private void unlock() {
+    List<Removal> told = null;
+    if (listener != null && !removals.isEmpty() && write.getHoldCount() == 1) {
+      told = removals;
+      removals = new ArrayList<>();
+    }
+    write.unlock();
+    if (told != null) {
+      for (Removal removal : told) {
+        try {
+          listener.onRemoval(keys.decode(removal.key), values.decode(removal.value), removal.cause);
+        } catch (RuntimeException e) {
+          LOGGER.log(System.Logger.Level.WARNING, "the removal listener failed", e);
+        }
+      }
     }
   }
 
@@ -114,7 +187,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     private long capacity;
     private int averageEntry = 64;
     private long expireMillis;
-    private LongSupplier clock = System::currentTimeMillis;
+    private LongSupplier clock;
     private RemovalListener<? super K, ? super V> listener;
     private boolean recordStats;
     private OnRefusal onRefusal = OnRefusal.KEEP;
@@ -263,9 +336,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
       CacheFormat.Layout layout = CacheFormat.Layout.of(capacity, averageEntry);
       CacheMemory memory =
           file != null
-              ? CacheMemory.ofFile(file, layout.size())
-              : CacheMemory.ofSession(luo, session, layout.size());
-      return new WarmCache<>(this, layout, memory);
+              ? new CacheMemory.OfFile(file, layout.size(), onRefusal)
+              : new SessionMemory(luo, session, layout.size(), onRefusal);
+      try {
+        return new WarmCache<>(this, layout, memory);
+      } catch (IOException | RuntimeException e) {
+        memory.close();
+        throw e;
+      }
     }
   }
 
@@ -286,13 +364,15 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public V getIfPresent(K key) {
     byte[] bytes = keys.encode(key);
-    byte[] value = engine.get(bytes, engine.hash(bytes), clock.getAsLong());
-    if (value == null) {
-      misses.increment();
-      return null;
+    byte[] value = engine.get(bytes, engine.hash(bytes));
+    count(value != null);
+    return value == null ? null : values.decode(value);
+  }
+
+  private void count(boolean hit) {
+    if (hits != null) {
+      (hit ? hits : misses).increment();
     }
-    hits.increment();
-    return values.decode(value);
   }
 
   /**
@@ -306,10 +386,22 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public <R> R read(K key, Function<? super ByteBuffer, ? extends R> reader) {
     byte[] bytes = keys.encode(key);
-    byte[] value = engine.get(bytes, engine.hash(bytes), clock.getAsLong());
-    return value == null
-        ? null
-        : reader.apply(ByteBuffer.wrap(value).asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN));
+    Objects.requireNonNull(reader, "reader");
+    boolean[] hit = hits == null ? null : new boolean[1];
+    R result =
+        engine.read(
+            bytes,
+            engine.hash(bytes),
+            hit == null
+                ? reader
+                : value -> {
+                  hit[0] = true;
+                  return reader.apply(value);
+                });
+    if (hit != null) {
+      count(hit[0]);
+    }
+    return result;
   }
 
   /**
@@ -329,14 +421,43 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return what was found
    */
   public Verification verify(Verification.Progress progress) {
+    long slots = engine.slots();
     long entries = 0;
-    for (long at = 0; (at = engine.nextSlot(at)) >= 0; at += 8) {
-      if (engine.entryAt(at, 0) != null) {
+    long bytes = 0;
+    long damaged = 0;
+    long told = 0;
+    for (long place = 0; (place = engine.nextSlot(place)) >= 0; place += 8) {
+      long found = engine.verify(place);
+      if (found > 0) {
         entries++;
+        bytes += found;
+      } else if (found < 0 && dropDamaged(place)) {
+        damaged++;
+      }
+      if (engine.slotsBefore(place) - told >= PROGRESS_SLOTS) {
+        told = engine.slotsBefore(place);
+        progress.at(told, slots);
       }
     }
-    progress.at(entries, entries);
-    return new Verification(entries, 0, engine.corruptions());
+    if (damaged > 0) {
+      lock();
+      try {
+        engine.recount();
+      } finally {
+        unlock();
+      }
+    }
+    progress.at(slots, slots);
+    return new Verification(entries, bytes, damaged);
+  }
+
+  private boolean dropDamaged(long place) {
+    lock();
+    try {
+      return engine.dropDamaged(place);
+    } finally {
+      unlock();
+    }
   }
 
   /**
@@ -351,21 +472,22 @@ public final class WarmCache<K, V> implements AutoCloseable {
     if (present != null) {
       return present;
     }
-    byte[] bytes = keys.encode(key);
-    long hash = engine.hash(bytes);
-    write.lock();
+    ReentrantLock one = loading[(int) (engine.hash(keys.encode(key)) >>> 32) & LOADER_LOCKS - 1];
+    one.lock();
     try {
-      byte[] value = engine.get(bytes, hash, clock.getAsLong());
+      byte[] bytes = keys.encode(key);
+      byte[] value = engine.get(bytes, engine.hash(bytes));
       if (value != null) {
         return values.decode(value);
       }
       V loaded = loader.apply(key);
-      if (loaded != null) {
-        engine.put(bytes, hash, checked(bytes, loaded), expiry(expireMillis));
+      if (loaded == null) {
+        return null;
       }
-      return loaded;
+      V other = putIfAbsent(key, loaded);
+      return other == null ? loaded : other;
     } finally {
-      write.unlock();
+      one.unlock();
     }
   }
 
@@ -402,17 +524,20 @@ public final class WarmCache<K, V> implements AutoCloseable {
     byte[] bytes = keys.encode(key);
     byte[] encoded = checked(bytes, value);
     long hash = engine.hash(bytes);
-    write.lock();
+    int expiry = expiry(ageMillis);
+    int check = Engine.check(bytes, encoded, expiry);
+    engine.prefetch(bytes, hash);
+    lock();
     try {
-      engine.put(bytes, hash, encoded, expiry(ageMillis));
+      engine.put(bytes, hash, encoded, expiry, check);
     } finally {
-      write.unlock();
+      unlock();
     }
   }
 
   private byte[] checked(byte[] key, V value) {
     byte[] encoded = values.encode(Objects.requireNonNull(value, "value"));
-    if (engine.sizeOf(key.length, encoded.length) > engine.largestEntry()) {
+    if (Engine.entryBytes(key.length, encoded.length) > engine.largestEntry()) {
       throw new IllegalArgumentException(
           "an entry of "
               + key.length
@@ -426,7 +551,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private int expiry(long ageMillis) {
-    return ageMillis == 0 ? 0 : engine.expiry(clock.getAsLong() + ageMillis);
+    return ageMillis == 0 ? 0 : engine.expiry(ageMillis);
   }
 
   /**
@@ -505,11 +630,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
   public boolean remove(K key) {
     byte[] bytes = keys.encode(key);
     long hash = engine.hash(bytes);
-    write.lock();
+    lock();
     try {
-      return engine.remove(bytes, hash);
+      return engine.remove(bytes, hash, RemovalCause.EXPLICIT);
     } finally {
-      write.unlock();
+      unlock();
     }
   }
 
@@ -540,18 +665,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
   V change(K key, Change change) {
     byte[] bytes = keys.encode(key);
     long hash = engine.hash(bytes);
-    write.lock();
+    lock();
     try {
-      byte[] present = engine.get(bytes, hash, clock.getAsLong());
+      byte[] present = engine.get(bytes, hash);
       byte[] value = change.of(present);
       if (value == null) {
-        engine.remove(bytes, hash);
+        engine.remove(bytes, hash, RemovalCause.EXPLICIT);
       } else if (value != present) {
-        engine.put(bytes, hash, value, expiry(expireMillis));
+        int expiry = expiry(expireMillis);
+        engine.put(bytes, hash, value, expiry, Engine.check(bytes, value, expiry));
       }
       return present == null ? null : values.decode(present);
     } finally {
-      write.unlock();
+      unlock();
     }
   }
 
@@ -571,17 +697,20 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** The entry of a slot, or null. */
   Map.Entry<K, V> entryAt(long at) {
-    byte[][] entry = engine.entryAt(at, clock.getAsLong());
+    byte[][] entry = engine.entryAt(at);
     return entry == null ? null : Map.entry(keys.decode(entry[0]), values.decode(entry[1]));
   }
 
   /** Removes everything. */
   public void invalidateAll() {
-    write.lock();
+    if (listener != null) {
+      asMap().keySet().removeIf(key -> true); // each is told
+    }
+    lock();
     try {
       engine.clear();
     } finally {
-      write.unlock();
+      unlock();
     }
   }
 
@@ -600,22 +729,37 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return a snapshot
    */
   public CacheStats stats() {
-    return new CacheStats(hits.sum(), misses.sum(), engine.evictions(), engine.corruptions());
+    return new CacheStats(
+        hits == null ? 0 : hits.sum(),
+        misses == null ? 0 : misses.sum(),
+        engine.evictions(),
+        engine.corruptions());
+  }
+
+  /**
+   * Gives up old memory that was refused, now or at an earlier time, and kept aside.
+   *
+   * @return whether there was any
+   * @throws IOException when its file cannot be deleted
+   */
+  public boolean discardRefused() throws IOException {
+    return memory.discardAside();
   }
 
   /** Closes the cache; its memory stays, unless it is a session's, which is given up. */
   @Override
   public void close() {
-    write.lock();
+    lock();
     try {
       if (region.isOpen()) {
+        region.putLongVolatile(CacheFormat.LATEST_AT, clock.getAsLong());
         region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.CLOSED);
         memory.close();
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } finally {
-      write.unlock();
+      unlock();
     }
   }
 }

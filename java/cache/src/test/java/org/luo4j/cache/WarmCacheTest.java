@@ -132,6 +132,7 @@ class WarmCacheTest {
     try (WarmCache<String, byte[]> cache = open(2 * MIB)) {
       assertEquals(Start.Kind.COLD, cache.start().kind());
       assertTrue(cache.start().reason().contains("capacity"), cache.start().reason());
+      assertTrue(cache.discardRefused());
     }
     try (WarmCache<Long, byte[]> cache =
         WarmCache.builder(Codec.LONG, Codec.BYTES)
