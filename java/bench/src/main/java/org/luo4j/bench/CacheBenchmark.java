@@ -56,6 +56,7 @@ public class CacheBenchmark {
 
   /** The store, by its name in {@link Peer}. */
   @Param({
+    "warmcache",
     "chm",
     "chm-copy",
     "caffeine",

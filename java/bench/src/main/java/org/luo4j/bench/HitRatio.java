@@ -25,7 +25,8 @@ final class HitRatio {
     FIFO,
     LRU,
     S3_FIFO,
-    CAFFEINE;
+    CAFFEINE,
+    WARMCACHE;
 
     String label() {
       return name().toLowerCase(Locale.ROOT).replace('_', '-');
@@ -51,6 +52,7 @@ final class HitRatio {
         case LRU -> new LruPolicy(entries);
         case S3_FIFO -> new S3FifoPolicy(entries);
         case CAFFEINE -> new CaffeinePolicy(entries);
+        case WARMCACHE -> new WarmCachePolicy(entries);
       };
     }
   }

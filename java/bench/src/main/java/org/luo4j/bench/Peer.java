@@ -8,6 +8,8 @@ import java.util.Locale;
 
 /** The stores that are compared, by the names that the command line uses. */
 enum Peer {
+  /** The cache of this project, in a file. */
+  WARMCACHE(Kind.OURS, Use.BOTH, "org.luo4j.cache.WarmCache"),
   /** ConcurrentHashMap that hands out its own array: the bound of what a map can do. */
   CHM(Kind.HEAP, Use.THROUGHPUT, "java.util.concurrent.ConcurrentHashMap"),
   /** ConcurrentHashMap that copies the value, as a cache of mutable values must. */
@@ -107,6 +109,7 @@ enum Peer {
   /** Opens it. The classes of a peer are loaded here and not before. */
   Store open(StoreSpec spec) {
     return switch (this) {
+      case WARMCACHE -> new WarmCacheStore(spec);
       case CHM -> new ChmStore(spec, false);
       case CHM_COPY -> new ChmStore(spec, true);
       case CAFFEINE -> new CaffeineStore(spec, false);

@@ -48,7 +48,7 @@ class BenchTest {
   @ParameterizedTest
   @EnumSource(
       value = Peer.class,
-      names = {"CHM", "CHM_COPY", "CAFFEINE", "CAFFEINE_SNAPSHOT"})
+      names = {"WARMCACHE", "CHM", "CHM_COPY", "CAFFEINE", "CAFFEINE_SNAPSHOT"})
   void heapStoresAnswerAsTheyShould(Peer peer) throws Exception {
     Probe.tryOut(peer);
   }

@@ -724,6 +724,25 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
+   * The memory that the cache takes when all of it is in use: the capacity, room to clean in, and
+   * the index.
+   *
+   * @return bytes
+   */
+  public long memoryBytes() {
+    return region.size();
+  }
+
+  /**
+   * What the live entries count as, of which nine tenths of the capacity may be there.
+   *
+   * @return bytes
+   */
+  public long liveBytes() {
+    return engine.liveBytes();
+  }
+
+  /**
    * Counts since the cache was opened.
    *
    * @return a snapshot
