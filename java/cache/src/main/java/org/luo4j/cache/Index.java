@@ -3,8 +3,6 @@ package org.luo4j.cache;
 
 import static org.luo4j.cache.CacheFormat.BUCKET_BYTES;
 
-import org.luo4j.MemoryRegion;
-
 /**
  * The index: slots of 8 bytes in buckets of a cache line. The slot of a hash is in one of two
  * buckets, each of which can be told from the other and the slot's tag; where both are full,
@@ -20,12 +18,11 @@ final class Index {
   static final int USES_SHIFT = 50;
   static final long USES_MASK = 3L << USES_SHIFT;
   static final long MAIN_BIT = 1L << 49;
-  static final long ADDRESS_MASK = MAIN_BIT - 1;
 
   /** Buckets that a search for an empty slot may look into. */
   private static final int SEARCH = 512;
 
-  private final MemoryRegion memory;
+  private final Memory memory;
   private final long start;
   private final long end;
   private final long buckets;
@@ -36,7 +33,7 @@ final class Index {
   private final long[] searched = new long[SEARCH];
   private final int[] from = new int[SEARCH];
 
-  Index(MemoryRegion memory, CacheFormat.Layout layout) {
+  Index(Memory memory, CacheFormat.Layout layout) {
     this.memory = memory;
     this.start = layout.index();
     this.buckets = layout.buckets();
@@ -47,12 +44,9 @@ final class Index {
     return moves;
   }
 
-  long start() {
-    return start;
-  }
-
-  long end() {
-    return end;
+  /** How many slots lie before a place. */
+  long slotsBefore(long place) {
+    return (place - start) / 8;
   }
 
   long slots() {
@@ -88,9 +82,12 @@ final class Index {
     return place >= start && place < end && (place & 7) == 0;
   }
 
-  /** The bucket that a place is in. */
-  long bucket(long place) {
-    return place - ((place - start) & BUCKET_BYTES - 1);
+  /** Whether a slot is in a bucket of a hash, and has its tag. */
+  boolean isPlaceOf(long place, long slot, long hash) {
+    long tag = tag(hash);
+    long bucket = place - ((place - start) & BUCKET_BYTES - 1);
+    long first = first(hash);
+    return slot >>> TAG_SHIFT == tag && (bucket == first || bucket == other(first, tag));
   }
 
   // ---- changes ----

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
-import org.luo4j.MemoryRegion;
-
 /**
  * A circular log of entries in the cache's memory. One thread at a time, the holder of the write
  * lock, changes it; readers, pinned by {@link Pins}, turn addresses into offsets.
@@ -19,19 +17,11 @@ final class Ring {
   /** Addresses are counted in units of 8 bytes, 49 bits wide, and compared as distances. */
   private static final long ADDRESS_MASK = (1L << 49) - 1;
 
-  private final MemoryRegion memory;
+  private final Memory memory;
   private final long base;
   private final long bytes;
   private final int headAt;
   private final int tailAt;
-
-  /** Positions, in bytes: where the next entry goes, and where the oldest one is. */
-  private long head;
-
-  private long tail;
-
-  /** The tail when the present period began. */
-  private long tailBefore;
 
   /** What lies before may be written over: no reader is there any more. */
   private volatile long freed;
@@ -39,47 +29,52 @@ final class Ring {
   /** The position at which the head's lap through the memory began. */
   private long lap;
 
-  /** Places of dead entries. */
-  final Holes holes = new Holes();
-
   /** Positions below were written by an earlier process. */
   private final long old;
 
   private final Verified verified;
 
-  Ring(MemoryRegion memory, long base, long bytes, int headAt, int tailAt) {
+  /** What the writer changes all the time, apart from what readers read. */
+  private final Ends ends = new Ends();
+
+  /** Places of dead entries. */
+  final Holes holes = new Holes();
+
+  /** Positions, in bytes. */
+  private static final class Ends {
+    /** Where the next entry goes. */
+    long head;
+
+    /** Where the oldest entry is. */
+    long tail;
+
+    /** The tail when the present period began. */
+    long tailBefore;
+  }
+
+  Ring(Memory memory, long base, long bytes, int headAt, int tailAt) {
     this.memory = memory;
     this.base = base;
     this.bytes = bytes;
     this.headAt = headAt;
     this.tailAt = tailAt;
-    this.head = memory.getLong(headAt);
-    this.tail = memory.getLong(tailAt);
-    this.tailBefore = tail;
-    this.freed = tail;
-    this.lap = head - Math.floorMod(head, bytes);
-    this.old = head;
-    this.verified = head == tail ? null : new Verified(bytes);
+    ends.head = memory.getLong(headAt);
+    ends.tail = memory.getLong(tailAt);
+    ends.tailBefore = ends.tail;
+    this.freed = ends.tail;
+    this.lap = ends.head - Math.floorMod(ends.head, bytes);
+    this.old = ends.head;
+    this.verified = isEmpty() ? null : new Verified(bytes);
   }
 
   long bytes() {
     return bytes;
   }
 
-  long head() {
-    return head;
-  }
-
-  long tail() {
-    return tail;
-  }
-
-  boolean isEmpty() {
-    return head == tail;
-  }
-
   /** Null, or what is wrong with the positions that the memory holds. */
   String damage() {
+    long head = ends.head;
+    long tail = ends.tail;
     if (head < tail || head - tail > bytes || tail < 0 || ((head | tail) & 7) != 0) {
       return "a ring of " + bytes + " bytes is said to reach from " + tail + " to " + head;
     }
@@ -94,18 +89,21 @@ final class Ring {
   }
 
   /**
-   * The position of an address: the one near the present ones that it stands for; -1 when its place
-   * is free again.
+   * The position of the address in a slot: the one near the present ones that it stands for; -1
+   * when its place is free again.
    */
-  long position(long address) {
+  long position(long slot) {
     long oldest = freed;
     long from = oldest >>> 3;
-    long position = from + (address - from << 15 >> 15) << 3;
+    long position = from + (slot - from << 15 >> 15) << 3;
     return position >= oldest ? position : -1;
   }
 
-  /** Where a position's bytes lie in the memory, or -1 for one that is no lap of now. */
+  /** Where a position's bytes lie in the memory, or -1 for one that is of no lap of now. */
   long offset(long position) {
+    if (position < 0) {
+      return -1;
+    }
     long offset = position - lap;
     if (offset < 0) {
       offset += bytes;
@@ -122,7 +120,9 @@ final class Ring {
 
   /** Whether what lies at a position was written, or verified, by this process. */
   boolean isTrusted(long position, long offset) {
-    return position >= old ? position < head : verified != null && verified.has(offset - base);
+    return position >= old
+        ? position - freed < bytes // a damaged slot may name what is far ahead
+        : verified != null && verified.has(offset - base);
   }
 
   void trust(long position, long offset) {
@@ -133,37 +133,47 @@ final class Ring {
 
   // ---- writing, by the one thread that holds the lock ----
 
+  long head() {
+    return ends.head;
+  }
+
+  long tail() {
+    return ends.tail;
+  }
+
+  boolean isEmpty() {
+    return ends.head == ends.tail;
+  }
+
   /** What an entry of {@code size} bytes takes now: itself, and a filler when it does not fit. */
   private long needed(long size) {
-    long toEnd = lap + bytes - head;
+    long toEnd = lap + bytes - ends.head;
     return size <= toEnd ? size : toEnd + size;
   }
 
   /** Whether an entry fits so that {@code reserve} bytes stay, given-up places counted as free. */
   boolean hasRoom(long size, long reserve) {
-    return head + needed(size) + reserve - tail <= bytes;
+    return ends.head + needed(size) + reserve - ends.tail <= bytes;
   }
 
   /** Whether an entry fits where no reader is any more. */
   boolean isFree(long size) {
-    return head + needed(size) - freed <= bytes;
+    return ends.head + needed(size) - freed <= bytes;
   }
 
   /** The position at which an entry of {@code size} bytes, for which there is room, goes. */
   long place(long size) {
-    long toEnd = lap + bytes - head;
+    long toEnd = lap + bytes - ends.head;
     if (size > toEnd) {
-      if (toEnd > 8) {
-        memory.putInt(offset(head) + 8, 0); // lengths 0: a filler
-      }
-      advance(head + toEnd);
+      Entry.writeFiller(memory, offset(ends.head), toEnd);
+      advance(ends.head + toEnd);
     }
-    return head;
+    return ends.head;
   }
 
   /** Takes in the entry whose bytes have been written at the head. */
   void advance(long newHead) {
-    head = newHead;
+    ends.head = newHead;
     if (newHead - lap >= bytes) {
       lap += bytes;
     }
@@ -172,14 +182,16 @@ final class Ring {
 
   /** Gives up what is before a position; no slot may name it any more. */
   void release(long newTail) {
-    tail = newTail;
+    ends.tail = newTail;
     memory.putLongRelease(tailAt, newTail);
   }
 
   /** A period of the readers has begun. */
   void newPeriod() {
-    freed = tailBefore;
-    tailBefore = tail;
+    if (freed != ends.tailBefore) {
+      freed = ends.tailBefore;
+    }
+    ends.tailBefore = ends.tail;
     holes.advance();
   }
 }

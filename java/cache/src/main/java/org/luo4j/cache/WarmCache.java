@@ -51,11 +51,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private final CacheMemory memory;
   private final MemoryRegion region;
-  private final Engine engine;
+  private final Reader reader;
+  private final Writer writer;
   private final Codec<K> keys;
   private final Codec<V> values;
   private final long expireMillis;
-  private final LongSupplier clock;
   private final RemovalListener<? super K, ? super V> listener;
   private final Start start;
   private final ReentrantLock write = new ReentrantLock();
@@ -83,14 +83,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
     Arrays.setAll(loading, i -> new ReentrantLock());
     Start found = memory.origin();
     String refused = null;
-    Engine warm = null;
     if (found.isWarm() && CacheFormat.isUnmade(memory.region())) {
       found = new Start(Start.Kind.COLD, "the making of the old memory was cut off");
     } else if (found.isWarm()) {
       refused = CacheFormat.refuse(memory.region(), layout, keys, values);
       if (refused == null) {
-        warm = new Engine(memory.region(), layout, clock(builder, memory.region()));
-        refused = warm.damage();
+        refused = writer(builder, layout, memory.region()).damage();
       }
     }
     if (refused != null) {
@@ -98,35 +96,40 @@ public final class WarmCache<K, V> implements AutoCloseable {
       found = new Start(Start.Kind.COLD, refused + (keep ? "; " + memory.setAside() : ""));
     }
     this.region = memory.region();
-    this.clock = clock(builder, region);
-    if (found.isWarm()) {
-      this.engine = warm;
-      boolean closed = region.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
-      if (!closed) {
-        engine.recover();
-      }
-      this.start =
-          closed || found.kind() == Start.Kind.WARM_AFTER_KEXEC
-              ? found
-              : new Start(Start.Kind.WARM_AFTER_CRASH, found.reason());
-    } else {
-      this.start = found;
-      boolean isZero = region.getLong(CacheFormat.MAGIC_AT) == 0;
+    boolean closed = region.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
+    if (!found.isWarm()) {
       CacheFormat.create(
-          region, layout, isZero, new SecureRandom().nextLong(), clock.getAsLong(), keys, values);
-      this.engine = new Engine(region, layout, clock);
+          region,
+          layout,
+          region.getLong(CacheFormat.MAGIC_AT) == 0,
+          new SecureRandom().nextLong(),
+          builder.clock != null ? builder.clock.getAsLong() : System.currentTimeMillis(),
+          keys,
+          values);
+    }
+    this.start =
+        closed || found.kind() != Start.Kind.WARM_AFTER_RESTART
+            ? found
+            : new Start(Start.Kind.WARM_AFTER_CRASH, found.reason());
+    this.writer = writer(builder, layout, region);
+    this.reader = writer.reader();
+    if (found.isWarm() && !closed) {
+      writer.recover();
     }
     region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
     if (listener != null) {
       removals = new ArrayList<>();
-      engine.onRemoval((key, value, cause) -> removals.add(new Removal(key, value, cause)));
+      writer.onRemoval((key, value, cause) -> removals.add(new Removal(key, value, cause)));
     }
   }
 
-  private static LongSupplier clock(Builder<?, ?> builder, MemoryRegion region) {
-    return builder.clock != null
-        ? builder.clock
-        : new WallClock(region.getLong(CacheFormat.LATEST_AT));
+  private static Writer writer(
+      Builder<?, ?> builder, CacheFormat.Layout layout, MemoryRegion region) {
+    LongSupplier clock =
+        builder.clock != null
+            ? builder.clock
+            : new WallClock(region.getLong(CacheFormat.LATEST_AT));
+    return new Writer(new Reader(new Memory(region), layout, clock), layout);
   }
 
   /** Takes the write lock. It is held for well under a microsecond, so a thread looks a while. */
@@ -364,7 +367,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public V getIfPresent(K key) {
     byte[] bytes = keys.encode(key);
-    byte[] value = engine.get(bytes, engine.hash(bytes));
+    byte[] value = reader.get(bytes, reader.hash(bytes));
     count(value != null);
     return value == null ? null : values.decode(value);
   }
@@ -379,24 +382,25 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * Looks a key up and reads its value in place, without a copy.
    *
    * @param key not null
-   * @param reader is given the value as a read-only little-endian buffer, which must not be used
-   *     after the call; must not change a cache
-   * @param <R> what the reader gives
-   * @return what the reader gave, or null where the key has no value
+   * @param function is given the value as a read-only little-endian buffer, which must not be used
+   *     after the call; should be short, as the cache cannot use given-up memory again meanwhile;
+   *     must not change a cache. A value over 512 MiB is copied
+   * @param <R> what the function gives
+   * @return what the function gave, or null where the key has no value
    */
-  public <R> R read(K key, Function<? super ByteBuffer, ? extends R> reader) {
+  public <R> R read(K key, Function<? super ByteBuffer, ? extends R> function) {
+    Objects.requireNonNull(function, "function");
     byte[] bytes = keys.encode(key);
-    Objects.requireNonNull(reader, "reader");
     boolean[] hit = hits == null ? null : new boolean[1];
     R result =
-        engine.read(
+        reader.read(
             bytes,
-            engine.hash(bytes),
+            reader.hash(bytes),
             hit == null
-                ? reader
+                ? function
                 : value -> {
                   hit[0] = true;
-                  return reader.apply(value);
+                  return function.apply(value);
                 });
     if (hit != null) {
       count(hit[0]);
@@ -421,28 +425,28 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return what was found
    */
   public Verification verify(Verification.Progress progress) {
-    long slots = engine.slots();
+    long slots = reader.index.slots();
     long entries = 0;
     long bytes = 0;
     long damaged = 0;
     long told = 0;
-    for (long place = 0; (place = engine.nextSlot(place)) >= 0; place += 8) {
-      long found = engine.verify(place);
+    for (long place = reader.index.next(0); place >= 0; place = reader.index.next(place + 8)) {
+      long found = reader.verify(place);
       if (found > 0) {
         entries++;
         bytes += found;
       } else if (found < 0 && dropDamaged(place)) {
         damaged++;
       }
-      if (engine.slotsBefore(place) - told >= PROGRESS_SLOTS) {
-        told = engine.slotsBefore(place);
+      if (reader.index.slotsBefore(place) - told >= PROGRESS_SLOTS) {
+        told = reader.index.slotsBefore(place);
         progress.at(told, slots);
       }
     }
     if (damaged > 0) {
       lock();
       try {
-        engine.recount();
+        writer.recount();
       } finally {
         unlock();
       }
@@ -454,7 +458,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private boolean dropDamaged(long place) {
     lock();
     try {
-      return engine.dropDamaged(place);
+      return writer.dropDamaged(place);
     } finally {
       unlock();
     }
@@ -472,11 +476,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
     if (present != null) {
       return present;
     }
-    ReentrantLock one = loading[(int) (engine.hash(keys.encode(key)) >>> 32) & LOADER_LOCKS - 1];
+    ReentrantLock one = loading[(int) (reader.hash(keys.encode(key)) >>> 32) & LOADER_LOCKS - 1];
     one.lock();
     try {
       byte[] bytes = keys.encode(key);
-      byte[] value = engine.get(bytes, engine.hash(bytes));
+      byte[] value = reader.get(bytes, reader.hash(bytes));
       if (value != null) {
         return values.decode(value);
       }
@@ -523,13 +527,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private void put(K key, V value, long ageMillis) {
     byte[] bytes = keys.encode(key);
     byte[] encoded = checked(bytes, value);
-    long hash = engine.hash(bytes);
+    long hash = reader.hash(bytes);
     int expiry = expiry(ageMillis);
-    int check = Engine.check(bytes, encoded, expiry);
-    engine.prefetch(bytes, hash);
+    int check = Entry.check(bytes, encoded, expiry);
+    reader.prefetch(bytes, hash);
     lock();
     try {
-      engine.put(bytes, hash, encoded, expiry, check);
+      writer.put(bytes, hash, encoded, expiry, check);
     } finally {
       unlock();
     }
@@ -537,21 +541,21 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private byte[] checked(byte[] key, V value) {
     byte[] encoded = values.encode(Objects.requireNonNull(value, "value"));
-    if (Engine.entryBytes(key.length, encoded.length) > engine.largestEntry()) {
+    if (Entry.bytes(key.length, encoded.length) > writer.largestEntry()) {
       throw new IllegalArgumentException(
           "an entry of "
               + key.length
               + " + "
               + encoded.length
               + " bytes is larger than "
-              + engine.largestEntry()
+              + writer.largestEntry()
               + ", an eighth of the capacity: raise the capacity");
     }
     return encoded;
   }
 
   private int expiry(long ageMillis) {
-    return ageMillis == 0 ? 0 : engine.expiry(ageMillis);
+    return ageMillis == 0 ? 0 : reader.expiry(ageMillis);
   }
 
   /**
@@ -629,10 +633,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public boolean remove(K key) {
     byte[] bytes = keys.encode(key);
-    long hash = engine.hash(bytes);
+    long hash = reader.hash(bytes);
     lock();
     try {
-      return engine.remove(bytes, hash, RemovalCause.EXPLICIT);
+      return writer.remove(bytes, hash, RemovalCause.EXPLICIT);
     } finally {
       unlock();
     }
@@ -664,16 +668,16 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Makes a change and returns the value that was there before, or null. */
   V change(K key, Change change) {
     byte[] bytes = keys.encode(key);
-    long hash = engine.hash(bytes);
+    long hash = reader.hash(bytes);
     lock();
     try {
-      byte[] present = engine.get(bytes, hash);
+      byte[] present = reader.get(bytes, hash);
       byte[] value = change.of(present);
       if (value == null) {
-        engine.remove(bytes, hash, RemovalCause.EXPLICIT);
+        writer.remove(bytes, hash, RemovalCause.EXPLICIT);
       } else if (value != present) {
         int expiry = expiry(expireMillis);
-        engine.put(bytes, hash, value, expiry, Engine.check(bytes, value, expiry));
+        writer.put(bytes, hash, value, expiry, Entry.check(bytes, value, expiry));
       }
       return present == null ? null : values.decode(present);
     } finally {
@@ -692,12 +696,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   long nextSlot(long at) {
-    return engine.nextSlot(at);
+    return reader.index.next(at);
   }
 
   /** The entry of a slot, or null. */
   Map.Entry<K, V> entryAt(long at) {
-    byte[][] entry = engine.entryAt(at);
+    byte[][] entry = reader.entryAt(at);
     return entry == null ? null : Map.entry(keys.decode(entry[0]), values.decode(entry[1]));
   }
 
@@ -708,7 +712,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
     lock();
     try {
-      engine.clear();
+      writer.clear();
     } finally {
       unlock();
     }
@@ -720,7 +724,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return 0 or more
    */
   public long size() {
-    return engine.size();
+    return reader.entries();
   }
 
   /**
@@ -739,7 +743,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return bytes
    */
   public long liveBytes() {
-    return engine.liveBytes();
+    return reader.liveBytes();
   }
 
   /**
@@ -751,8 +755,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
     return new CacheStats(
         hits == null ? 0 : hits.sum(),
         misses == null ? 0 : misses.sum(),
-        engine.evictions(),
-        engine.corruptions());
+        writer.evictions(),
+        reader.corrupt.sum());
   }
 
   /**
@@ -771,8 +775,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
     lock();
     try {
       if (region.isOpen()) {
-        region.putLongVolatile(CacheFormat.LATEST_AT, clock.getAsLong());
+        region.putLongVolatile(CacheFormat.LATEST_AT, reader.clock.getAsLong());
         region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.CLOSED);
+        reader.memory.close();
         memory.close();
       }
     } catch (IOException e) {

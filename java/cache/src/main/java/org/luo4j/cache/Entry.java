@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import static org.luo4j.cache.CacheFormat.ENTRY_HEADER;
+import static org.luo4j.cache.CacheFormat.ENTRY_HEADER_EXTENDED;
+import static org.luo4j.cache.Memory.INT;
+import static org.luo4j.cache.Memory.LONG;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.zip.CRC32C;
+
+/**
+ * An entry in memory, as {@link CacheFormat} lays it out: its fields and its check. Each method is
+ * given the offset at which the entry lies.
+ */
+final class Entry {
+
+  private static final VarHandle BYTES =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private static final int EXPIRY = 4;
+  private static final int LENGTHS = 8;
+  private static final int KEY_LENGTH = 12;
+  private static final int VALUE_LENGTH = 16;
+
+  private static final int EXTENDED = 0x8000_0000;
+  private static final int VALUE_BITS = 23;
+  private static final int MAX_VALUE = (1 << VALUE_BITS) - 1;
+  private static final int MAX_KEY = 255;
+
+  /** No entry is smaller. */
+  private static final int SMALLEST = 16;
+
+  private Entry() {}
+
+  // ---- sizes ----
+
+  private static boolean isShort(int keyLength, int valueLength) {
+    return keyLength <= MAX_KEY && valueLength <= MAX_VALUE && (keyLength | valueLength) != 0;
+  }
+
+  /** Whether an entry has the short header, in which one store sets both lengths. */
+  static boolean isShort(byte[] key, byte[] value) {
+    return isShort(key.length, value.length);
+  }
+
+  /** What an entry takes in a ring, in bytes. */
+  static long bytes(int keyLength, int valueLength) {
+    int header = isShort(keyLength, valueLength) ? ENTRY_HEADER : ENTRY_HEADER_EXTENDED;
+    return CacheFormat.align(header + (long) keyLength + valueLength, 8);
+  }
+
+  /** What the entry takes in its ring, which ends at {@code end}; -1 when it does not fit there. */
+  static long bytes(Memory memory, long at, long end) {
+    long room = end - at;
+    if (room < SMALLEST) {
+      return -1;
+    }
+    int lengths = memory.getInt(at + LENGTHS);
+    if (lengths == 0 || (lengths < 0 && room < ENTRY_HEADER_EXTENDED)) {
+      return -1;
+    }
+    int keyLength = keyLength(memory, at, lengths);
+    int valueLength = valueLength(memory, at, lengths);
+    long bytes = CacheFormat.align(header(lengths) + (long) keyLength + valueLength, 8);
+    return keyLength < 0 || valueLength < 0 || bytes > room ? -1 : bytes;
+  }
+
+  /** Whether what lies there is a filler to the ring's end. */
+  static boolean isFiller(Memory memory, long at, long end) {
+    return end - at < SMALLEST || memory.getInt(at + LENGTHS) == 0;
+  }
+
+  static void writeFiller(Memory memory, long at, long bytes) {
+    if (bytes >= SMALLEST) {
+      memory.putInt(at + LENGTHS, 0);
+    }
+  }
+
+  // ---- fields ----
+
+  private static int header(int lengths) {
+    return lengths < 0 ? ENTRY_HEADER_EXTENDED : ENTRY_HEADER;
+  }
+
+  private static int keyLength(Memory memory, long at, int lengths) {
+    return lengths < 0 ? memory.getInt(at + KEY_LENGTH) : lengths >>> VALUE_BITS;
+  }
+
+  private static int valueLength(Memory memory, long at, int lengths) {
+    return lengths < 0 ? memory.getInt(at + VALUE_LENGTH) : lengths & MAX_VALUE;
+  }
+
+  static boolean isShort(Memory memory, long at) {
+    return memory.getInt(at + LENGTHS) >= 0;
+  }
+
+  static boolean isDead(Memory memory, long at) {
+    return memory.getInt(at) == 0;
+  }
+
+  /** Marks an entry dead that no slot names any more. */
+  static void kill(Memory memory, long at) {
+    memory.putIntRelease(at, 0);
+  }
+
+  /** 0 for never, else as {@link CacheFormat} counts it. */
+  static int expiry(Memory memory, long at) {
+    return memory.getInt(at + EXPIRY);
+  }
+
+  static byte[] key(Memory memory, long at) {
+    int lengths = memory.getInt(at + LENGTHS);
+    byte[] key = new byte[keyLength(memory, at, lengths)];
+    memory.get(at + header(lengths), key);
+    return key;
+  }
+
+  static byte[] value(Memory memory, long at) {
+    int lengths = memory.getInt(at + LENGTHS);
+    byte[] value = new byte[valueLength(memory, at, lengths)];
+    memory.get(at + header(lengths) + keyLength(memory, at, lengths), value);
+    return value;
+  }
+
+  /** The value in place, read-only; a copy of one that is larger than a slice. */
+  static ByteBuffer view(Memory memory, long at) {
+    int lengths = memory.getInt(at + LENGTHS);
+    int length = valueLength(memory, at, lengths);
+    return length > Memory.MOST
+        ? ByteBuffer.wrap(value(memory, at)).asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN)
+        : memory.view(at + header(lengths) + keyLength(memory, at, lengths), length);
+  }
+
+  /** Whether the entry is alive, fits in its ring, which ends at {@code end}, and has this key. */
+  static boolean isLive(Memory memory, long at, long end, byte[] key) {
+    long room = end - at;
+    if (room < SMALLEST) {
+      return false;
+    }
+    ByteBuffer slice = memory.slice(at);
+    int index = Memory.index(at);
+    int lengths = (int) INT.get(slice, index + LENGTHS);
+    int keyAt = index + ENTRY_HEADER;
+    if (lengths > 0) {
+      if (lengths >>> VALUE_BITS != key.length
+          || ENTRY_HEADER + key.length + (lengths & MAX_VALUE) > room) {
+        return false;
+      }
+    } else {
+      if (lengths == 0
+          || room < ENTRY_HEADER_EXTENDED
+          || keyLength(memory, at, lengths) != key.length) {
+        return false;
+      }
+      int valueLength = valueLength(memory, at, lengths);
+      if (valueLength < 0 || ENTRY_HEADER_EXTENDED + (long) key.length + valueLength > room) {
+        return false;
+      }
+      keyAt = index + ENTRY_HEADER_EXTENDED;
+    }
+    int i = 0;
+    for (; i + 8 <= key.length; i += 8) {
+      if ((long) LONG.get(slice, keyAt + i) != (long) BYTES.get(key, i)) {
+        return false;
+      }
+    }
+    for (; i < key.length; i++) {
+      if (slice.get(keyAt + i) != key[i]) {
+        return false;
+      }
+    }
+    return (int) INT.get(slice, index) != 0;
+  }
+
+  // ---- check and hash ----
+
+  /** The check of an entry that is to be put. */
+  static int check(byte[] key, byte[] value, int expiry) {
+    CRC32C crc = new CRC32C();
+    crc.update(key, 0, key.length);
+    crc.update(value, 0, value.length);
+    return check((int) crc.getValue(), key.length, value.length, expiry);
+  }
+
+  /** The checksum with the header's fields mixed in; never 0. */
+  private static int check(int crc, int keyLength, int valueLength, int expiry) {
+    long lengths = (long) keyLength << 32 | valueLength;
+    int check = crc ^ (int) (fold(lengths ^ (long) expiry << 17 ^ 0x3C6E_F372_FE94_F82BL) >>> 32);
+    return check == 0 ? 1 : check;
+  }
+
+  /** Whether the entry, which fits in its ring, is alive and whole. */
+  static boolean isWhole(Memory memory, long at) {
+    int lengths = memory.getInt(at + LENGTHS);
+    int keyLength = keyLength(memory, at, lengths);
+    int valueLength = valueLength(memory, at, lengths);
+    int crc = memory.crc32c(at + header(lengths), (long) keyLength + valueLength);
+    return memory.getInt(at) == check(crc, keyLength, valueLength, expiry(memory, at));
+  }
+
+  /** A 64-bit hash of a key: multiply and fold over words of 8 bytes, mixed at the end. */
+  static long hash(byte[] key, long seed) {
+    long h = seed ^ key.length * 0x9E37_79B9_7F4A_7C15L;
+    int i = 0;
+    for (; i + 8 <= key.length; i += 8) {
+      h = fold(h ^ (long) BYTES.get(key, i));
+    }
+    if (i < key.length) {
+      long last = 0;
+      for (int shift = 0; i < key.length; i++, shift += 8) {
+        last |= (key[i] & 0xFFL) << shift;
+      }
+      h = fold(h ^ last);
+    }
+    return fold(h ^ 0xD6E8_FEB8_6659_FD93L);
+  }
+
+  /** The hash of the entry's key. */
+  static long hash(Memory memory, long at, long seed) {
+    int lengths = memory.getInt(at + LENGTHS);
+    int length = keyLength(memory, at, lengths);
+    long next = at + header(lengths);
+    long end = next + length;
+    long h = seed ^ length * 0x9E37_79B9_7F4A_7C15L;
+    for (; next + 8 <= end; next += 8) {
+      h = fold(h ^ memory.getLong(next));
+    }
+    if (next < end) {
+      long last = 0;
+      for (int shift = 0; next < end; next++, shift += 8) {
+        last |= (memory.getByte(next) & 0xFFL) << shift;
+      }
+      h = fold(h ^ last);
+    }
+    return fold(h ^ 0xD6E8_FEB8_6659_FD93L);
+  }
+
+  private static long fold(long x) {
+    long low = x * 0xA076_1D64_78BD_642FL;
+    return low ^ Math.multiplyHigh(x, 0xA076_1D64_78BD_642FL);
+  }
+
+  // ---- writing ----
+
+  /**
+   * Writes an entry where nobody reads. In a dead one's place of the same size, both of them short,
+   * the ring can be walked at every moment: the lengths' sum stays, and they are set in one store.
+   */
+  static void write(Memory memory, long at, byte[] key, byte[] value, int expiry, int check) {
+    memory.putInt(at + EXPIRY, expiry);
+    long keyAt = at + ENTRY_HEADER;
+    if (isShort(key.length, value.length)) {
+      memory.putInt(at + LENGTHS, key.length << VALUE_BITS | value.length);
+    } else {
+      memory.putInt(at + LENGTHS, EXTENDED);
+      memory.putInt(at + KEY_LENGTH, key.length);
+      memory.putInt(at + VALUE_LENGTH, value.length);
+      keyAt = at + ENTRY_HEADER_EXTENDED;
+    }
+    memory.put(keyAt, key);
+    memory.put(keyAt + key.length, value);
+    memory.putIntRelease(at, check);
+  }
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.zip.CRC32C;
+import org.luo4j.MemoryRegion;
+
+/**
+ * A region's bytes as the cache reads and writes them: millions of times a second, so through
+ * slices that are made once. A thread that touches many bytes close together takes the {@link
+ * #slice} they lie in and their {@link #index} there.
+ *
+ * <pre>
+ *   offset   0        512 MiB     1 GiB     1.5 GiB      2 GiB
+ *            |-----------|-----------|-----------|-----------|
+ *   slice 0  [=======================)                         each reaches 512 MiB into the next,
+ *   slice 1              [=======================)             so that no entry needs two of them
+ *   slice 2                          [=======================)
+ * </pre>
+ *
+ * <p>The slices keep the memory mapped, as long as one is reachable: each access ends in a fence
+ * that sees to it. After {@link #close} every access throws an {@link IllegalStateException}.
+ */
+final class Memory {
+
+  private static final int SHIFT = 29;
+  private static final int MASK = (1 << SHIFT) - 1;
+
+  /** The most bytes that may be touched from an offset on in its slice. */
+  static final int MOST = 1 << SHIFT;
+
+  static final VarHandle LONG =
+      MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  static final VarHandle INT =
+      MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private ByteBuffer[] slices;
+
+  Memory(MemoryRegion region) {
+    slices = new ByteBuffer[(int) ((region.size() + MASK) >>> SHIFT)];
+    for (int i = 0; i < slices.length; i++) {
+      long start = (long) i << SHIFT;
+      slices[i] = region.slice(start, (int) Math.min(region.size() - start, 2L * MOST));
+    }
+  }
+
+  /** Lets go of the memory. */
+  void close() {
+    slices = null;
+  }
+
+  boolean isOpen() {
+    return slices != null;
+  }
+
+  /** The slice in which {@link #MOST} bytes from an offset on lie. */
+  ByteBuffer slice(long offset) {
+    ByteBuffer[] open = slices;
+    if (open == null) {
+      throw new IllegalStateException("the cache is closed: open it again");
+    }
+    return open[(int) (offset >>> SHIFT)];
+  }
+
+  /** Where an offset lies in its slice. */
+  static int index(long offset) {
+    return (int) offset & MASK;
+  }
+
+  byte getByte(long offset) {
+    ByteBuffer slice = slice(offset);
+    byte value = slice.get(index(offset));
+    Reference.reachabilityFence(slice);
+    return value;
+  }
+
+  int getInt(long offset) {
+    ByteBuffer slice = slice(offset);
+    int value = (int) INT.get(slice, index(offset));
+    Reference.reachabilityFence(slice);
+    return value;
+  }
+
+  void putInt(long offset, int value) {
+    ByteBuffer slice = slice(offset);
+    INT.set(slice, index(offset), value);
+    Reference.reachabilityFence(slice);
+  }
+
+  void putIntRelease(long offset, int value) {
+    ByteBuffer slice = slice(offset);
+    INT.setRelease(slice, index(offset), value);
+    Reference.reachabilityFence(slice);
+  }
+
+  long getLong(long offset) {
+    ByteBuffer slice = slice(offset);
+    long value = (long) LONG.get(slice, index(offset));
+    Reference.reachabilityFence(slice);
+    return value;
+  }
+
+  long getLongAcquire(long offset) {
+    ByteBuffer slice = slice(offset);
+    long value = (long) LONG.getAcquire(slice, index(offset));
+    Reference.reachabilityFence(slice);
+    return value;
+  }
+
+  long getLongVolatile(long offset) {
+    ByteBuffer slice = slice(offset);
+    long value = (long) LONG.getVolatile(slice, index(offset));
+    Reference.reachabilityFence(slice);
+    return value;
+  }
+
+  void putLong(long offset, long value) {
+    ByteBuffer slice = slice(offset);
+    LONG.set(slice, index(offset), value);
+    Reference.reachabilityFence(slice);
+  }
+
+  void putLongRelease(long offset, long value) {
+    ByteBuffer slice = slice(offset);
+    LONG.setRelease(slice, index(offset), value);
+    Reference.reachabilityFence(slice);
+  }
+
+  void putLongVolatile(long offset, long value) {
+    ByteBuffer slice = slice(offset);
+    LONG.setVolatile(slice, index(offset), value);
+    Reference.reachabilityFence(slice);
+  }
+
+  boolean compareAndSetLong(long offset, long expected, long value) {
+    ByteBuffer slice = slice(offset);
+    boolean done = LONG.compareAndSet(slice, index(offset), expected, value);
+    Reference.reachabilityFence(slice);
+    return done;
+  }
+
+  /** Fills an array. */
+  void get(long offset, byte[] target) {
+    for (int done = 0; done < target.length; done += MOST) {
+      int part = Math.min(target.length - done, MOST);
+      slice(offset + done).get(index(offset + done), target, done, part);
+    }
+  }
+
+  /** Writes an array. */
+  void put(long offset, byte[] source) {
+    for (int done = 0; done < source.length; done += MOST) {
+      int part = Math.min(source.length - done, MOST);
+      slice(offset + done).put(index(offset + done), source, done, part);
+    }
+  }
+
+  /** Copies within the memory, between ranges that do not overlap. */
+  void copy(long from, long to, long length) {
+    for (long done = 0; done < length; done += MOST) {
+      int part = (int) Math.min(length - done, MOST);
+      slice(to + done).put(index(to + done), slice(from + done), index(from + done), part);
+    }
+  }
+
+  /** CRC-32C of a range. */
+  int crc32c(long offset, long length) {
+    CRC32C crc = new CRC32C();
+    for (long done = 0; done < length; done += MOST) {
+      int part = (int) Math.min(length - done, MOST);
+      crc.update(slice(offset + done).slice(index(offset + done), part));
+    }
+    return (int) crc.getValue();
+  }
+
+  /** A read-only little-endian view of up to {@link #MOST} bytes. */
+  ByteBuffer view(long offset, int length) {
+    return slice(offset)
+        .slice(index(offset), length)
+        .asReadOnlyBuffer()
+        .order(ByteOrder.LITTLE_ENDIAN);
+  }
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import static org.luo4j.cache.CacheFormat.BUCKET_BYTES;
+import static org.luo4j.cache.Index.EMPTY;
+import static org.luo4j.cache.Index.TAG_SHIFT;
+import static org.luo4j.cache.Index.USES_MASK;
+import static org.luo4j.cache.Index.USES_SHIFT;
+import static org.luo4j.cache.Memory.LONG;
+
+import java.lang.invoke.VarHandle;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+
+/**
+ * Looks entries up, without a lock: any thread. What it has found stays in its place while the
+ * thread is pinned ({@link Pins}); that it is dead by then does not matter to who found it alive.
+ */
+final class Reader {
+
+  final Memory memory;
+  final Index index;
+  final Ring small;
+  final Ring main;
+  final Pins pins = new Pins();
+  final LongSupplier clock;
+  final LongAdder corrupt = new LongAdder();
+  private final long seed;
+  private final long created;
+
+  Reader(Memory memory, CacheFormat.Layout layout, LongSupplier clock) {
+    this.memory = memory;
+    this.clock = clock;
+    this.seed = memory.getLong(CacheFormat.SEED_AT);
+    this.created = memory.getLong(CacheFormat.CREATED_AT);
+    this.index = new Index(memory, layout);
+    this.small =
+        new Ring(
+            memory,
+            layout.small(),
+            layout.smallBytes(),
+            CacheFormat.SMALL_HEAD_AT,
+            CacheFormat.SMALL_TAIL_AT);
+    this.main =
+        new Ring(
+            memory,
+            layout.main(),
+            layout.mainBytes(),
+            CacheFormat.MAIN_HEAD_AT,
+            CacheFormat.MAIN_TAIL_AT);
+  }
+
+  long hash(byte[] key) {
+    return Entry.hash(key, seed);
+  }
+
+  /** The hash of the key of the entry at {@code at}. */
+  long hash(long at) {
+    return Entry.hash(memory, at, seed);
+  }
+
+  long entries() {
+    return memory.getLongVolatile(CacheFormat.ENTRIES_AT);
+  }
+
+  long liveBytes() {
+    return memory.getLongVolatile(CacheFormat.LIVE_AT);
+  }
+
+  /** The value of a key, or null. */
+  byte[] get(byte[] key, long hash) {
+    int pin = pins.enter();
+    try {
+      long at = locate(key, hash);
+      return at < 0 ? null : Entry.value(memory, at);
+    } finally {
+      pins.exit(pin);
+    }
+  }
+
+  /** Gives a function the value of a key in place; null where there is none. */
+  <R> R read(byte[] key, long hash, Function<? super ByteBuffer, ? extends R> function) {
+    int pin = pins.enter();
+    try {
+      long at = locate(key, hash);
+      return at < 0 ? null : function.apply(Entry.view(memory, at));
+    } finally {
+      pins.exit(pin);
+    }
+  }
+
+  /** Whether the calling thread is in a function that {@link #read} called, of any cache. */
+  static boolean isInRead() {
+    return StackWalker.getInstance()
+        .walk(
+            frames ->
+                frames.anyMatch(
+                    frame ->
+                        frame.getClassName().equals(Reader.class.getName())
+                            && frame.getMethodName().equals("read")));
+  }
+
+  /** Where the live entry of a key lies, or -1; counts a use. */
+  private long locate(byte[] key, long hash) {
+    long tag = Index.tag(hash);
+    while (true) {
+      int before = index.moves();
+      boolean again = false;
+      long bucket = index.first(hash);
+      for (int choice = 0; choice < 2; choice++) {
+        ByteBuffer slots = memory.slice(bucket);
+        int first = Memory.index(bucket);
+        for (int i = first; i < first + BUCKET_BYTES; i += 8) {
+          long slot = (long) LONG.getOpaque(slots, i);
+          if (slot >>> TAG_SHIFT != tag) {
+            continue;
+          }
+          VarHandle.acquireFence();
+          Ring ring = ring(slot);
+          long position = ring.position(slot);
+          long at = ring.offset(position);
+          if (at >= 0 && Entry.isLive(memory, at, ring.end(), key)) {
+            if (!isTrusted(ring, position, at) || isExpired(at)) {
+              return -1;
+            }
+            if ((slot & USES_MASK) != USES_MASK) {
+              // Counts a use, up to three. A lost race loses a count.
+              LONG.compareAndSet(slots, i, slot, slot + (1L << USES_SHIFT));
+            }
+            return at;
+          }
+          // Dead or another key's. If it died under us, the slot has changed before that.
+          again |= !Index.isSame((long) LONG.getAcquire(slots, i), slot);
+        }
+        Reference.reachabilityFence(slots);
+        bucket = index.other(bucket, tag);
+      }
+      if (!again && before == index.moves()) {
+        return -1;
+      }
+    }
+  }
+
+  Ring ring(long slot) {
+    return (slot & Index.MAIN_BIT) == 0 ? small : main;
+  }
+
+  /** Where the entry of a slot lies, or -1 when the slot names none that is there. */
+  long offset(long slot) {
+    Ring ring = ring(slot);
+    return ring.offset(ring.position(slot));
+  }
+
+  /** What the entry of a slot takes in its ring; -1 when it names none that fits there. */
+  long bytes(long slot) {
+    long at = offset(slot);
+    return at < 0 ? -1 : Entry.bytes(memory, at, ring(slot).end());
+  }
+
+  /** Whether an entry that fits in its ring is this process's, or whole: that is seen once. */
+  boolean isTrusted(Ring ring, long position, long at) {
+    if (ring.isTrusted(position, at)) {
+      return true;
+    }
+    if (!Entry.isWhole(memory, at)) {
+      corrupt.increment();
+      return false;
+    }
+    ring.trust(position, at);
+    return true;
+  }
+
+  boolean isExpired(long at) {
+    int expiry = Entry.expiry(memory, at);
+    return expiry != 0
+        && clock.getAsLong() - created >= (expiry & 0xFFFF_FFFFL) << CacheFormat.EXPIRY_SHIFT;
+  }
+
+  /** When an entry that lives for {@code age} ms from now expires, as its header holds it. */
+  int expiry(long age) {
+    long now = clock.getAsLong();
+    memory.putLong(CacheFormat.LATEST_AT, now);
+    long units = (Math.max(0, now + age - created) >> CacheFormat.EXPIRY_SHIFT) + 1;
+    return (int) Math.min(units, 0xFFFF_FFFFL);
+  }
+
+  /** Key and value of the entry that a slot names; null when there is none, or none any more. */
+  byte[][] entryAt(long place) {
+    int pin = pins.enter();
+    try {
+      while (true) {
+        long slot = memory.getLongAcquire(place);
+        if (slot == EMPTY) {
+          return null;
+        }
+        if (bytes(slot) >= 0 && !Entry.isDead(memory, offset(slot))) {
+          Ring ring = ring(slot);
+          long at = offset(slot);
+          return isTrusted(ring, ring.position(slot), at) && !isExpired(at)
+              ? new byte[][] {Entry.key(memory, at), Entry.value(memory, at)}
+              : null;
+        }
+        if (Index.isSame(memory.getLongAcquire(place), slot)) {
+          return null;
+        }
+      }
+    } finally {
+      pins.exit(pin);
+    }
+  }
+
+  /**
+   * Verifies the entry that a slot names.
+   *
+   * @return its bytes; 0 when the slot is empty, -1 when it names no whole entry of its key
+   */
+  long verify(long place) {
+    int pin = pins.enter();
+    try {
+      while (true) {
+        long slot = memory.getLongAcquire(place);
+        if (slot == EMPTY) {
+          return 0;
+        }
+        long bytes = bytes(slot);
+        if (bytes >= 0) {
+          long at = offset(slot);
+          if (!Entry.isDead(memory, at)
+              && Entry.isWhole(memory, at)
+              && index.isPlaceOf(place, slot, hash(at))) {
+            return bytes;
+          }
+        }
+        if (Index.isSame(memory.getLongAcquire(place), slot)) {
+          return -1;
+        }
+      }
+    } finally {
+      pins.exit(pin);
+    }
+  }
+
+  /** Warms the processor's cache for a change of a key; without the lock, so it answers nothing. */
+  void prefetch(byte[] key, long hash) {
+    int pin = pins.enter();
+    try {
+      find(key, hash);
+    } finally {
+      pins.exit(pin);
+    }
+  }
+
+  /** Finds the slot of a key: its place in the index, or -1. Sure only under the write lock. */
+  long find(byte[] key, long hash) {
+    long tag = Index.tag(hash);
+    long bucket = index.first(hash);
+    for (int choice = 0; choice < 2; choice++) {
+      for (long place = bucket; place < bucket + BUCKET_BYTES; place += 8) {
+        long slot = memory.getLongAcquire(place);
+        if (slot >>> TAG_SHIFT == tag) {
+          long at = offset(slot);
+          if (at >= 0 && Entry.isLive(memory, at, ring(slot).end(), key)) {
+            return place;
+          }
+        }
+      }
+      bucket = index.other(bucket, tag);
+    }
+    return -1;
+  }
+}
