@@ -52,7 +52,7 @@ if [ -n "$kernel" ]; then
 fi
 
 say "building luo4j"
-(cd "$LUO4J_ROOT" && mvn -B -q -pl java/core -DskipTests -Dmaven.javadoc.skip package) >&2 ||
+(cd "$LUO4J_ROOT" && mvn -B -q -pl java/cache -am -DskipTests -Dmaven.javadoc.skip package) >&2 ||
 	die "Maven could not build luo4j; see above"
 
 state=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-demo.XXXXXX")
@@ -62,7 +62,7 @@ flags=()
 	flags=(--enable-native-access=ALL-UNNAMED)
 demo() {
 	"$java_home/bin/java" ${flags[@]+"${flags[@]}"} "-Dluo4j.emulator.dir=$state/emulator" \
-		-cp "$LUO4J_ROOT/java/core/target/guest/*" org.luo4j.demo.Demo "$@"
+		-cp "$LUO4J_ROOT/java/cache/target/guest/*" org.luo4j.demo.Demo "$@"
 }
 demo preserve --input "$input" --ready "$state/ready"
 demo retrieve --input "$input"

@@ -36,7 +36,7 @@ was skipped and every stage was completed.
                               (default: 600)
   --no-build                  use the jars that are there; do not run Maven
   --guest-lib DIR             jars for the guest's class path (default:
-                              java/core/target/guest in the checkout)
+                              java/cache/target/guest in the checkout)
   --keep DIR                  keep the serial logs and the guest's files in DIR
   --list                      print the stages and what they run, and boot nothing
   --help                      print this
@@ -48,7 +48,7 @@ END
 }
 
 arch=x86_64 plan=test upgrade=yes kernel='' old_kernel='' input='' limit=600 memory=''
-build=yes jars=$LUO4J_ROOT/java/core/target/guest keep='' list=''
+build=yes jars=$LUO4J_ROOT/java/cache/target/guest keep='' list=''
 GUEST_ACCEL=tcg
 while [ $# -gt 0 ]; do
 	case $1 in

@@ -8,23 +8,23 @@ import java.util.Objects;
  * What programs in a guest tell the host, a line each on the serial console: see
  * scripts/guest/init.
  */
-final class Report {
+public final class Report {
 
   /** A check, which throws when it does not hold. */
   @FunctionalInterface
-  interface Check {
+  public interface Check {
     void run() throws Exception;
   }
 
   private final String suite;
   private int failed;
 
-  Report(String suite) {
+  public Report(String suite) {
     this.suite = suite;
   }
 
   /** Runs a check and reports it. */
-  void check(String name, Check check) {
+  public void check(String name, Check check) {
     try {
       check.run();
       pass(name);
@@ -33,30 +33,30 @@ final class Report {
     }
   }
 
-  void pass(String name) {
+  public void pass(String name) {
     line("PASS " + suite + " " + name);
   }
 
-  void fail(String name, Throwable reason) {
+  public void fail(String name, Throwable reason) {
     failed++;
     line("FAIL " + suite + " " + name + ": " + flat(reason));
     reason.printStackTrace();
   }
 
-  void skip(String name, String reason) {
+  public void skip(String name, String reason) {
     line("SKIP " + suite + " " + name + ": " + reason);
   }
 
   /** How many checks have failed. */
-  int failed() {
+  public int failed() {
     return failed;
   }
 
-  static void info(String text) {
+  public static void info(String text) {
     line(text);
   }
 
-  static void equal(Object expected, Object actual, String what) {
+  public static void equal(Object expected, Object actual, String what) {
     if (!Objects.equals(expected, actual)) {
       throw new AssertionError(what + " is " + actual + ", expected " + expected);
     }
