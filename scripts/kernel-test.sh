@@ -16,10 +16,10 @@ usage() {
 usage: kernel-test.sh [options]
 
 Boots a virtual machine with a LUO kernel, runs luo4j's contract suite in it,
-preserves memfds from a JVM, jumps into the next kernel with kexec, verifies
-and preserves them again, and jumps once more. A second run goes from an older
-kernel to the newer one. Prints each result as it comes and at the end
-"N passed, N failed, N skipped"; ends with 0 only if nothing failed, nothing
+preserves memfds and full caches from JVMs, jumps into the next kernel with
+kexec, verifies and preserves them again, and jumps once more. A second run goes
+from an older kernel to the newer one. Prints each result as it comes and at the
+end "N passed, N failed, N skipped"; ends with 0 only if nothing failed, nothing
 was skipped and every stage was completed.
 
   --bench                     measure the update window instead of testing
