@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job: bytes that one JVM preserves are found by another under a new kernel.
+# The main job: a cache that one JVM fills is found warm by another under a new kernel.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib/common.sh
@@ -7,14 +7,14 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 usage() {
 	cat <<'END'
-usage: demo.sh [--input FILE] [--kernel] [options of kernel-test.sh]
+usage: demo.sh [--kernel [options of kernel-test.sh]]
 
-JVM 1 copies FILE into a preserved memfd and records its SHA-256. Then the
-kernel is replaced. JVM 2 retrieves the memfd and compares. Both say who
-answered, the emulator or the kernel, and why; the last lines compare the time
-to retrieve with the time to reload the file from disk.
+JVM 1 fills a WarmCache with every class file of its JDK. Then the kernel is
+replaced. JVM 2 opens the cache by the same call, finds it warm, and compares
+each entry with the class files of its own JDK. Both say who answered, the
+emulator or the kernel, and why; the last lines compare the time until the
+cache was warm with the time to fill it.
 
-  --input FILE   what to carry (default: the JDK's own lib/modules)
   --kernel       replace a real kernel, by kexec, in a virtual machine; without
                  it the emulator plays that
   --help         print this
@@ -24,31 +24,26 @@ Environment: JAVA_HOME (the JDK).
 END
 }
 
-input='' kernel=''
+kernel=''
 rest=()
 while [ $# -gt 0 ]; do
 	case $1 in
-	--input) option_value "$1" $#; input=$2; shift ;;
 	--kernel) kernel=yes ;;
 	--help) usage; exit ;;
 	*) rest+=("$1") ;;
 	esac
 	shift
 done
-[ -n "$kernel" ] || [ ${#rest[@]} -eq 0 ] || usage_error "unknown option '${rest[0]}'"
+if [ -n "$kernel" ]; then
+	exec "$here/kernel-test.sh" --demo ${rest[@]+"${rest[@]}"}
+fi
+[ ${#rest[@]} -eq 0 ] || usage_error "unknown option '${rest[0]}'"
 
 have mvn || die "no Maven (mvn), which builds luo4j. Install it"
 java_home=${JAVA_HOME:-}
 if [ -z "$java_home" ]; then
 	have javac || die "no JDK. Install one from version 17 on, or set JAVA_HOME"
 	java_home=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
-fi
-input=${input:-$java_home/lib/modules}
-[ -f "$input" ] || die "--input: there is no file $input"
-input=$(readlink -f "$input")
-
-if [ -n "$kernel" ]; then
-	exec "$here/kernel-test.sh" --demo "$input" ${rest[@]+"${rest[@]}"}
 fi
 
 say "building luo4j"
@@ -57,12 +52,13 @@ say "building luo4j"
 
 state=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-demo.XXXXXX")
 trap 'rm -rf "$state"' EXIT
-flags=()
+flags=() options=()
 ! "$java_home/bin/java" --enable-native-access=ALL-UNNAMED -version >/dev/null 2>&1 ||
 	flags=(--enable-native-access=ALL-UNNAMED)
+[ ! -t 1 ] || options=(--terminal)
 demo() {
 	"$java_home/bin/java" ${flags[@]+"${flags[@]}"} "-Dluo4j.emulator.dir=$state/emulator" \
-		-cp "$LUO4J_ROOT/java/cache/target/guest/*" org.luo4j.demo.Demo "$@"
+		-cp "$LUO4J_ROOT/java/cache/target/guest/*" org.luo4j.cache.demo.Demo "$@" ${options[@]+"${options[@]}"}
 }
-demo preserve --input "$input" --ready "$state/ready"
-demo retrieve --input "$input"
+demo fill --ready "$state/ready"
+demo check

@@ -23,8 +23,8 @@ end "N passed, N failed, N skipped"; ends with 0 only if nothing failed, nothing
 was skipped and every stage was completed.
 
   --bench                     measure the update window instead of testing
-  --demo FILE                 run the demo with FILE as its input instead
-                              (these two print no such line unless they fail)
+  --demo                      run the demo of demo.sh instead (these two print
+                              no such line unless they fail)
   --no-upgrade                leave out the run from an older to a newer kernel
   --kernel-image FILE         kernel to use (default: the one build-kernel.sh makes)
   --second-kernel-image FILE  older kernel for the upgrade run (default: built
@@ -47,13 +47,13 @@ JAVA_HOME (the JDK), LUO4J_CACHE (cache folder, default ~/.cache/luo4j).
 END
 }
 
-arch=x86_64 plan=test upgrade=yes kernel='' old_kernel='' input='' limit=600 memory=''
+arch=x86_64 plan=test upgrade=yes kernel='' old_kernel='' limit=600 memory=''
 build=yes jars=$LUO4J_ROOT/java/cache/target/guest keep='' list=''
 GUEST_ACCEL=tcg
 while [ $# -gt 0 ]; do
 	case $1 in
 	--bench) plan=bench ;;
-	--demo) option_value "$1" $#; plan=demo input=$2; shift ;;
+	--demo) plan=demo ;;
 	--no-upgrade) upgrade= ;;
 	--kernel-image) option_value "$1" $#; kernel=$2; shift ;;
 	--second-kernel-image) option_value "$1" $#; old_kernel=$2; shift ;;
@@ -71,7 +71,6 @@ while [ $# -gt 0 ]; do
 	shift
 done
 set_arch "$arch"
-[ -z "$input" ] || [ -f "$input" ] || die "--demo: no file $input"
 [[ $limit =~ ^[1-9][0-9]*$ ]] || usage_error "--timeout '$limit' is no number of seconds"
 [[ $memory =~ ^([1-9][0-9]*)?$ ]] || usage_error "--memory '$memory' is no number of MiB"
 
@@ -144,7 +143,7 @@ fail() {
 run_plan() {
 	local name=$1 stages=$2 first=$3 next=$4 memory=$5 label=${6:-} n started=$SECONDS
 	log=$work/$name.log shown='' done_stages=''
-	guest_disk "$work" "$jars" "$next" "$input"
+	guest_disk "$work" "$jars" "$next"
 	say "booting kernel $(kernel_release "$first") ($name plan, $memory MiB)"
 	boot_guest "$work" "$first" "$memory" "$limit" "$log" \
 		"luo4j.plan=$name luo4j.stage=1${label:+ luo4j.label=$label}" result
@@ -206,8 +205,8 @@ bench)
 	run_plan bench 2 "$kernel" "$kernel" "${memory:-6144}"
 	;;
 demo)
-	# the input in the page cache and in the memfd, the KHO scratch area, the JVM
-	run_plan demo 2 "$kernel" "$kernel" "${memory:-$((3 * $(stat -c %s "$input") / 1048576 + 2048))}"
+	GUEST_MODULES=all
+	run_plan demo 2 "$kernel" "$kernel" "${memory:-2560}"
 	;;
 esac
 

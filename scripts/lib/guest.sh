@@ -5,7 +5,8 @@
 # library and busybox; one of another gets Debian's packages. Sourced, not run.
 # Needs common.sh, arch.sh and apt.sh.
 
-# Modules of the guest's JRE: what luo4j, JNA and the JUnit platform use
+# Modules of the guest's JRE: what luo4j, JNA and the JUnit platform use; or
+# "all" that the JDK has
 GUEST_MODULES=java.base,java.logging,java.management,java.xml,java.compiler,jdk.management,jdk.unsupported
 
 # java_home: prints the home of the JDK in use: $JAVA_HOME or that of javac.
@@ -58,7 +59,7 @@ guest_packages() {
 
 # guest_jre: makes the guest's JRE, or finds it in the cache, and prints its folder.
 guest_jre() {
-	local home key dest source
+	local home key dest source names=$GUEST_MODULES
 	local -a modules=()
 	home=$(java_home)
 	source=$("$home/bin/java" -version 2>&1 | sed -n 2p)
@@ -67,13 +68,16 @@ guest_jre() {
 		modules=(--module-path "$source/usr/lib/jvm/java-$(java_feature)-openjdk-$ARCH_DEB/jmods")
 		[ -f "${modules[1]}/java.base.jmod" ] || die "no ${modules[1]}/java.base.jmod. Delete $source and run this again"
 	fi
-	key=$(printf '%s %s %s' "$ARCH" "$GUEST_MODULES" "$source" | sha256sum | cut -c 1-12)
+	# jlink of a JDK without jmods links neither itself nor what needs it
+	[ "$names" != all ] || names=$("$home/bin/java" --list-modules | sed 's/@.*//' |
+		grep -vx -e jdk.jlink -e jdk.jpackage | paste -s -d ,)
+	key=$(printf '%s %s %s' "$ARCH" "$names" "$source" | sha256sum | cut -c 1-12)
 	dest=$LUO4J_CACHE_DIR/jre/$ARCH-$key
 	if [ ! -d "$dest" ]; then
 		say "linking a JRE from $source"
 		mkdir -p "$LUO4J_CACHE_DIR/jre"
 		rm -rf "$dest.new.$$"
-		"$home/bin/jlink" ${modules[@]+"${modules[@]}"} --add-modules "$GUEST_MODULES" \
+		"$home/bin/jlink" ${modules[@]+"${modules[@]}"} --add-modules "$names" \
 			--strip-java-debug-attributes --no-man-pages --no-header-files --output "$dest.new.$$" >&2 ||
 			die "jlink failed; is $home a whole JDK (Debian: openjdk-17-jdk-headless)?"
 		# the archive of parsed classes halves the JVM's start-up time
@@ -136,9 +140,9 @@ guest_initramfs() {
 	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$work/initrd"
 }
 
-# guest_disk WORK JARS NEXT_KERNEL [INPUT]: makes WORK/disk.img.
+# guest_disk WORK JARS NEXT_KERNEL: makes WORK/disk.img.
 guest_disk() {
-	local work=$1 jars=$2 next=$3 input=${4:-} root=$1/disk jre size
+	local work=$1 jars=$2 next=$3 root=$1/disk jre size
 	rm -rf "$root"
 	mkdir -p "$root/classpath"
 	jre=$(guest_jre)
@@ -147,7 +151,6 @@ guest_disk() {
 	cp "$jars"/*.jar "$root/classpath/"
 	cp "$next" "$root/kernel-next"
 	cp "$work/initrd" "$root/initrd"
-	[ -z "$input" ] || cp -l "$input" "$root/input" 2>/dev/null || cp "$input" "$root/input"
 	size=$(du -sk --apparent-size "$root" | cut -f 1)
 	PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -F -O ^has_journal -m 0 -d "$root" "$work/disk.img" \
 		"$((size + size / 8 + 16384))k" >/dev/null || die "mkfs.ext4 could not make the guest's disk in $work; is there space?"
