@@ -59,7 +59,7 @@ guest_packages() {
 
 # guest_jre: makes the guest's JRE, or finds it in the cache, and prints its folder.
 guest_jre() {
-	local home key dest source names=$GUEST_MODULES
+	local home key dest source wanted=$GUEST_MODULES
 	local -a modules=()
 	home=$(java_home)
 	source=$("$home/bin/java" -version 2>&1 | sed -n 2p)
@@ -69,15 +69,15 @@ guest_jre() {
 		[ -f "${modules[1]}/java.base.jmod" ] || die "no ${modules[1]}/java.base.jmod. Delete $source and run this again"
 	fi
 	# jlink of a JDK without jmods links neither itself nor what needs it
-	[ "$names" != all ] || names=$("$home/bin/java" --list-modules | sed 's/@.*//' |
+	[ "$wanted" != all ] || wanted=$("$home/bin/java" --list-modules | sed 's/@.*//' |
 		grep -vx -e jdk.jlink -e jdk.jpackage | paste -s -d ,)
-	key=$(printf '%s %s %s' "$ARCH" "$names" "$source" | sha256sum | cut -c 1-12)
+	key=$(printf '%s %s %s' "$ARCH" "$wanted" "$source" | sha256sum | cut -c 1-12)
 	dest=$LUO4J_CACHE_DIR/jre/$ARCH-$key
 	if [ ! -d "$dest" ]; then
 		say "linking a JRE from $source"
 		mkdir -p "$LUO4J_CACHE_DIR/jre"
 		rm -rf "$dest.new.$$"
-		"$home/bin/jlink" ${modules[@]+"${modules[@]}"} --add-modules "$names" \
+		"$home/bin/jlink" ${modules[@]+"${modules[@]}"} --add-modules "$wanted" \
 			--strip-java-debug-attributes --no-man-pages --no-header-files --output "$dest.new.$$" >&2 ||
 			die "jlink failed; is $home a whole JDK (Debian: openjdk-17-jdk-headless)?"
 		# the archive of parsed classes halves the JVM's start-up time
