@@ -241,13 +241,20 @@ public final class WarmCacheRun {
       return (int) (mix(key, version) >>> 43);
     }
 
-    /** 1 to 2 MiB for one in 2048, up to 64 KiB for one in 16, up to 4 KiB for the others. */
+    /**
+     * 1 to 2 MiB for one in 2048, up to 64 KiB for one in 16, up to 64 bytes for another, up to 16
+     * KiB for the rest.
+     */
     static int length(long key, int version) {
       int random = (int) mix(key, version) & LARGEST - 1;
       if (key % 2048 == 0) {
         return LARGEST / 2 + random / 2;
       }
-      return random % (key % 16 == 0 ? 1 << 16 : 1 << 12);
+      return switch ((int) (key % 16)) {
+        case 0 -> random % (1 << 16);
+        case 1 -> random % (1 << 6);
+        default -> random % (1 << 14);
+      };
     }
 
     private static long mix(long key, int version) {
