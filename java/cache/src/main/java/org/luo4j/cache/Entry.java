@@ -119,6 +119,15 @@ final class Entry {
     return key;
   }
 
+  static int valueLength(Memory memory, long at) {
+    return valueLength(memory, at, memory.getInt(at + LENGTHS));
+  }
+
+  /** Where the value of an entry lies whose key has {@code keyLength} bytes. */
+  static long valueAt(Memory memory, long at, int keyLength) {
+    return at + header(memory.getInt(at + LENGTHS)) + keyLength;
+  }
+
   static byte[] value(Memory memory, long at) {
     int lengths = memory.getInt(at + LENGTHS);
     byte[] value = new byte[valueLength(memory, at, lengths)];
@@ -193,11 +202,16 @@ final class Entry {
     return check == 0 ? 1 : check;
   }
 
-  /** Whether the entry, which fits in its ring, is alive and whole. */
-  static boolean isWhole(Memory memory, long at) {
+  /** Whether the entry is alive and whole, and fits in its ring, which ends at {@code end}. */
+  static boolean isWhole(Memory memory, long at, long end) {
     int lengths = memory.getInt(at + LENGTHS);
     int keyLength = keyLength(memory, at, lengths);
     int valueLength = valueLength(memory, at, lengths);
+    if (keyLength < 0
+        || valueLength < 0
+        || header(lengths) + (long) keyLength + valueLength > end - at) {
+      return false;
+    }
     int crc = memory.crc32c(at + header(lengths), (long) keyLength + valueLength);
     return memory.getInt(at) == check(crc, keyLength, valueLength, expiry(memory, at));
   }

@@ -10,6 +10,9 @@ import java.lang.invoke.VarHandle;
  * which it enters; what is given up in period n may be used again from period n + 2 on, and a
  * period begins only when no reader of the one before the present is left.
  *
+ * <p>A reader that only copies need not pin: when it has copied, and the present {@link #period} is
+ * at most the next one to that in which it began, nothing that it found can have been written over.
+ *
  * <p>Any thread may {@link #enter} and {@link #exit}, without waiting; one at a time may {@link
  * #advance}. Read-copy-update with two counters, as in the kernel's srcu, in stripes.
  */
@@ -24,15 +27,19 @@ final class Pins {
 
   private final long[] counts = new long[(2 * STRIPES + 1) * DISTANCE];
 
-  /** The present period, modulo 2. */
-  private volatile int period;
+  /** The number of the present period. */
+  private volatile long period;
+
+  long period() {
+    return period;
+  }
 
   /** Begins reading; gives what {@link #exit} needs. */
   int enter() {
     int stripe = ((int) Thread.currentThread().getId() & STRIPES - 1) * 2 + 1;
     while (true) {
-      int present = period;
-      int at = (stripe + present) * DISTANCE;
+      long present = period;
+      int at = (stripe + (int) (present & 1)) * DISTANCE;
       COUNT.getAndAdd(counts, at, 1L);
       if (period == present) {
         return at;
@@ -48,13 +55,14 @@ final class Pins {
 
   /** Begins a new period, if no reader of the one before the present is left. */
   boolean advance() {
-    int before = 1 - period;
+    long present = period;
+    int before = (int) (present + 1 & 1);
     for (int stripe = 1; stripe < 2 * STRIPES; stripe += 2) {
       if ((long) COUNT.getVolatile(counts, (stripe + before) * DISTANCE) != 0) {
         return false;
       }
     }
-    period = before;
+    period = present + 1;
     return true;
   }
 }

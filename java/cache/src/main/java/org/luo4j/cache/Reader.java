@@ -17,9 +17,13 @@ import java.util.function.LongSupplier;
 
 /**
  * Looks entries up, without a lock: any thread. What it has found stays in its place while the
- * thread is pinned ({@link Pins}); that it is dead by then does not matter to who found it alive.
+ * thread is pinned, or for a period ({@link Pins}); that it is dead by then does not matter to who
+ * found it alive.
  */
 final class Reader {
+
+  private static final long ABSENT = -1;
+  private static final long DAMAGED = -2;
 
   final Memory memory;
   final Index index;
@@ -72,13 +76,44 @@ final class Reader {
 
   /** The value of a key, or null. */
   byte[] get(byte[] key, long hash) {
+    long period = pins.period();
+    long at = locate(key, hash);
+    long valueAt = at < 0 ? 0 : Entry.valueAt(memory, at, key.length);
+    int length = at < 0 ? 0 : Entry.valueLength(memory, at);
+    if (isIntact(period)) {
+      if (at < 0) {
+        return missed(at);
+      }
+      byte[] value = new byte[length];
+      memory.get(valueAt, value);
+      if (isIntact(period)) {
+        return value;
+      }
+    }
+    return getPinned(key, hash); // it took two periods: this thread was held up
+  }
+
+  /** Whether what was read since a period lay still. */
+  private boolean isIntact(long period) {
+    VarHandle.acquireFence();
+    return pins.period() - period <= 1;
+  }
+
+  private byte[] getPinned(byte[] key, long hash) {
     int pin = pins.enter();
     try {
       long at = locate(key, hash);
-      return at < 0 ? null : Entry.value(memory, at);
+      return at < 0 ? missed(at) : Entry.value(memory, at);
     } finally {
       pins.exit(pin);
     }
+  }
+
+  private byte[] missed(long at) {
+    if (at == DAMAGED) {
+      corrupt.increment();
+    }
+    return null;
   }
 
   /** Gives a function the value of a key in place; null where there is none. */
@@ -86,7 +121,11 @@ final class Reader {
     int pin = pins.enter();
     try {
       long at = locate(key, hash);
-      return at < 0 ? null : function.apply(Entry.view(memory, at));
+      if (at < 0) {
+        missed(at);
+        return null;
+      }
+      return function.apply(Entry.view(memory, at));
     } finally {
       pins.exit(pin);
     }
@@ -103,7 +142,7 @@ final class Reader {
                             && frame.getMethodName().equals("read")));
   }
 
-  /** Where the live entry of a key lies, or -1; counts a use. */
+  /** Where the live entry of a key lies, or {@link #ABSENT} or {@link #DAMAGED}; counts a use. */
   private long locate(byte[] key, long hash) {
     long tag = Index.tag(hash);
     while (true) {
@@ -123,8 +162,11 @@ final class Reader {
           long position = ring.position(slot);
           long at = ring.offset(position);
           if (at >= 0 && Entry.isLive(memory, at, ring.end(), key)) {
-            if (!isTrusted(ring, position, at) || isExpired(at)) {
-              return -1;
+            if (!isTrusted(ring, position, at)) {
+              return DAMAGED;
+            }
+            if (isExpired(at)) {
+              return ABSENT;
             }
             if ((slot & USES_MASK) != USES_MASK) {
               // Counts a use, up to three. A lost race loses a count.
@@ -139,7 +181,7 @@ final class Reader {
         bucket = index.other(bucket, tag);
       }
       if (!again && before == index.moves()) {
-        return -1;
+        return ABSENT;
       }
     }
   }
@@ -165,8 +207,7 @@ final class Reader {
     if (ring.isTrusted(position, at)) {
       return true;
     }
-    if (!Entry.isWhole(memory, at)) {
-      corrupt.increment();
+    if (!Entry.isWhole(memory, at, ring.end())) {
       return false;
     }
     ring.trust(position, at);
@@ -199,9 +240,13 @@ final class Reader {
         if (bytes(slot) >= 0 && !Entry.isDead(memory, offset(slot))) {
           Ring ring = ring(slot);
           long at = offset(slot);
-          return isTrusted(ring, ring.position(slot), at) && !isExpired(at)
-              ? new byte[][] {Entry.key(memory, at), Entry.value(memory, at)}
-              : null;
+          if (!isTrusted(ring, ring.position(slot), at)) {
+            corrupt.increment();
+            return null;
+          }
+          return isExpired(at)
+              ? null
+              : new byte[][] {Entry.key(memory, at), Entry.value(memory, at)};
         }
         if (Index.isSame(memory.getLongAcquire(place), slot)) {
           return null;
@@ -229,7 +274,7 @@ final class Reader {
         if (bytes >= 0) {
           long at = offset(slot);
           if (!Entry.isDead(memory, at)
-              && Entry.isWhole(memory, at)
+              && Entry.isWhole(memory, at, ring(slot).end())
               && index.isPlaceOf(place, slot, hash(at))) {
             return bytes;
           }
@@ -243,17 +288,10 @@ final class Reader {
     }
   }
 
-  /** Warms the processor's cache for a change of a key; without the lock, so it answers nothing. */
-  void prefetch(byte[] key, long hash) {
-    int pin = pins.enter();
-    try {
-      find(key, hash);
-    } finally {
-      pins.exit(pin);
-    }
-  }
-
-  /** Finds the slot of a key: its place in the index, or -1. Sure only under the write lock. */
+  /**
+   * Finds the slot of a key: its place in the index, or -1. Sure under the write lock; without, it
+   * warms the processor's cache for who takes the lock next.
+   */
   long find(byte[] key, long hash) {
     long tag = Index.tag(hash);
     long bucket = index.first(hash);

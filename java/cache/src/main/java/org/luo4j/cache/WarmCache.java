@@ -530,7 +530,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     long hash = reader.hash(bytes);
     int expiry = expiry(ageMillis);
     int check = Entry.check(bytes, encoded, expiry);
-    reader.prefetch(bytes, hash);
+    reader.find(bytes, hash); // without the lock, to have it all at hand with it
     lock();
     try {
       writer.put(bytes, hash, encoded, expiry, check);

@@ -399,6 +399,7 @@ final class Writer {
   private void reclaim(Ring ring, long at, long bytes, long hash, long place, boolean keep) {
     long slot = memory.getLongVolatile(place);
     if (!reader.isTrusted(ring, ring.position(slot), at)) {
+      reader.corrupt.increment();
       change(place, slot, EMPTY, -1, -charge(bytes));
       Entry.kill(memory, at);
     } else if (reader.isExpired(at)) {
