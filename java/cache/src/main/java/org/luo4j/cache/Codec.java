@@ -4,22 +4,36 @@ package org.luo4j.cache;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Function;
 
 /**
- * Turns keys or values into bytes and back. Equal keys must give equal bytes, in every JVM. Used by
- * any thread.
+ * Turns keys or values into bytes and back. A cache knows keys and values by their bytes alone:
+ *
+ * <ul>
+ *   <li>Keys that are equal must give the same bytes, in every JVM, and others must not. What has
+ *       no fixed order, such as the fields of a HashMap, makes no key.
+ *   <li>Values are compared by their bytes, in {@code replace} and {@code remove} with a value and
+ *       in the map's {@code containsValue}; {@code equals} is not asked.
+ *   <li>The bytes outlive the process, and the classes that wrote them: read what an older release
+ *       wrote, or change {@link #name}, by which the cache starts cold.
+ * </ul>
+ *
+ * <p>Any thread uses a codec, several at a time; one that needs a thing of one thread, such as a
+ * Kryo, has one for each thread. Lookups call {@link #encode} for the key and {@link #decode} for
+ * the value each time. What either throws reaches the caller; what {@code encode} throws does so
+ * before anything is changed.
  *
  * @param <T> what is turned
  */
 public interface Codec<T> {
 
   /**
-   * What the bytes are, in a word that does not change: a cache whose memory was written by another
-   * codec is not read with this one.
+   * What the bytes are, in a word that does not change: memory that was written with a codec of
+   * another name is not read with this one. Change it with the form of the bytes.
    *
-   * @return a name such as "utf-8"
+   * @return a name such as "utf-8" or "order-v2"; not null
    */
   String name();
 
@@ -27,7 +41,9 @@ public interface Codec<T> {
    * The bytes of a value.
    *
    * @param value not null
-   * @return bytes that the cache may keep and does not change
+   * @return its bytes, 0 or more; the cache copies them before its call returns, and neither
+   *     changes nor keeps them
+   * @throws IllegalArgumentException when the value has no bytes that decode to it
    */
   byte[] encode(T value);
 
@@ -39,14 +55,38 @@ public interface Codec<T> {
    */
   T decode(byte[] bytes);
 
-  /** Byte arrays, as they are. They are not copied: do not change one that is in use. */
+  /**
+   * Byte arrays, as they are; null is refused. An array that the cache gives is the caller's own.
+   * As arrays are equal only to themselves, collections of keys or values want {@link
+   * #BYTE_BUFFER}.
+   */
   Codec<byte[]> BYTES = of("bytes", bytes -> bytes, bytes -> bytes);
 
-  /** Text in UTF-8. Unpaired surrogates do not survive. */
+  /**
+   * The remaining bytes of a buffer, whose position stays. Decoding gives a new heap buffer of
+   * exactly these bytes, big-endian as all new ones are, writable, and the caller's own.
+   */
+  Codec<ByteBuffer> BYTE_BUFFER =
+      of(
+          "byte-buffer",
+          buffer -> {
+            byte[] bytes = new byte[buffer.remaining()];
+            buffer.get(buffer.position(), bytes);
+            return bytes;
+          },
+          ByteBuffer::wrap);
+
+  /**
+   * Text in UTF-8. Text with an unpaired surrogate, which UTF-8 has no bytes for, is refused with
+   * an IllegalArgumentException.
+   */
   Codec<String> STRING =
       of(
           "utf-8",
-          text -> text.getBytes(StandardCharsets.UTF_8),
+          text -> {
+            requirePairs(text);
+            return text.getBytes(StandardCharsets.UTF_8);
+          },
           bytes -> new String(bytes, StandardCharsets.UTF_8));
 
   /** Longs, 8 bytes little-endian. */
@@ -78,7 +118,7 @@ public interface Codec<T> {
           });
 
   /**
-   * A codec of two functions.
+   * A codec of two functions, which any thread may call.
    *
    * @param name as {@link #name}
    * @param encode as {@link #encode}
@@ -87,6 +127,9 @@ public interface Codec<T> {
    * @return the codec
    */
   static <T> Codec<T> of(String name, Function<T, byte[]> encode, Function<byte[], T> decode) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(encode, "encode");
+    Objects.requireNonNull(decode, "decode");
     return new Codec<>() {
       @Override
       public String name() {
@@ -95,7 +138,8 @@ public interface Codec<T> {
 
       @Override
       public byte[] encode(T value) {
-        return encode.apply(value);
+        return encode.apply(
+            Objects.requireNonNull(value, "null has no bytes: keys and values are not null"));
       }
 
       @Override
@@ -103,5 +147,20 @@ public interface Codec<T> {
         return decode.apply(bytes);
       }
     };
+  }
+
+  private static void requirePairs(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        if (Character.charCount(text.codePointAt(i)) == 1) {
+          throw new IllegalArgumentException(
+              String.format(
+                  "text has an unpaired surrogate, U+%04X, at index %d, which UTF-8 has no bytes"
+                      + " for: take it out, or encode such text with a codec of your own",
+                  (int) text.charAt(i), i));
+        }
+        i++;
+      }
+    }
   }
 }
