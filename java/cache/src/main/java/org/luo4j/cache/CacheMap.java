@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import java.util.AbstractCollection;
 import java.util.AbstractMap;
 import java.util.AbstractSet;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentMap;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
- * A cache as a map. Holds nothing; any thread.
+ * A cache as a map. Holds nothing; any thread. Values are compared by their bytes, except in {@code
+ * equals} and {@code hashCode}, which are those of the keys and values.
  *
  * @param <K> the keys
  * @param <V> the values
@@ -81,8 +87,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
 
   @Override
   public V putIfAbsent(K key, V value) {
-    byte[] bytes = cache.encode(key(key), value);
-    return cache.change(key, present -> present == null ? bytes : present);
+    return cache.putIfAbsent(key(key), value);
   }
 
   @Override
@@ -92,39 +97,85 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
 
   @Override
   public boolean remove(Object key, Object value) {
-    Objects.requireNonNull(key, "key");
-    if (value == null) {
-      return false;
-    }
-    byte[] wanted = cache.encode(value(value));
-    boolean[] done = new boolean[1];
-    cache.change(
-        key(key),
-        present -> {
-          done[0] = present != null && Arrays.equals(present, wanted);
-          return done[0] ? null : present;
-        });
-    return done[0];
+    K wanted = key(key);
+    return value != null && cache.remove(wanted, value(value));
   }
 
   @Override
   public V replace(K key, V value) {
-    byte[] bytes = cache.encode(key(key), value);
-    return cache.change(key, present -> present == null ? null : bytes);
+    return cache.replace(key(key), value);
   }
 
   @Override
   public boolean replace(K key, V oldValue, V newValue) {
-    byte[] wanted = cache.encode(value(oldValue));
-    byte[] bytes = cache.encode(key(key), newValue);
-    boolean[] done = new boolean[1];
-    cache.change(
-        key,
-        present -> {
-          done[0] = present != null && Arrays.equals(present, wanted);
-          return done[0] ? bytes : present;
-        });
-    return done[0];
+    return cache.replace(key(key), oldValue, newValue);
+  }
+
+  @Override
+  public V computeIfAbsent(K key, Function<? super K, ? extends V> function) {
+    return cache.get(key(key), Objects.requireNonNull(function, "function"));
+  }
+
+  @Override
+  public V computeIfPresent(K key, BiFunction<? super K, ? super V, ? extends V> function) {
+    Objects.requireNonNull(function, "function");
+    return update(key, present -> present == null ? null : function.apply(key, present));
+  }
+
+  @Override
+  public V compute(K key, BiFunction<? super K, ? super V, ? extends V> function) {
+    Objects.requireNonNull(function, "function");
+    return update(key, present -> function.apply(key, present));
+  }
+
+  @Override
+  public V merge(K key, V value, BiFunction<? super V, ? super V, ? extends V> function) {
+    Objects.requireNonNull(value, "value");
+    Objects.requireNonNull(function, "function");
+    return update(key, present -> present == null ? value : function.apply(present, value));
+  }
+
+  @Override
+  public void replaceAll(BiFunction<? super K, ? super V, ? extends V> function) {
+    Objects.requireNonNull(function, "function");
+    forEach(
+        (key, value) ->
+            computeIfPresent(
+                key,
+                (same, present) -> Objects.requireNonNull(function.apply(same, present), "value")));
+  }
+
+  /**
+   * Makes a value of the one that is there, again when another thread was quicker. Compares the
+   * bytes that were there, not those of the value that the function was given, which it may have
+   * changed, and which need not encode to the same bytes again.
+   */
+  private V update(K key, UnaryOperator<V> function) {
+    while (true) {
+      byte[][] seen = new byte[1][];
+      V present =
+          cache.change(
+              key(key),
+              bytes -> {
+                seen[0] = bytes == null ? null : bytes.clone();
+                return bytes;
+              });
+      V value = function.apply(present);
+      if (value == null && seen[0] == null) {
+        return null;
+      }
+      byte[] fresh = value == null ? null : cache.encode(key, value);
+      boolean[] done = new boolean[1];
+      cache.change(
+          key,
+          bytes -> {
+            done[0] = Arrays.equals(bytes, seen[0]);
+            return done[0] ? fresh : bytes;
+          });
+      if (done[0]) {
+        return value;
+      }
+    }
   }
 
   @Override
@@ -135,6 +186,16 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   @Override
   public Set<Map.Entry<K, V>> entrySet() {
     return new Entries();
+  }
+
+  @Override
+  public Set<K> keySet() {
+    return new Keys();
+  }
+
+  @Override
+  public Collection<V> values() {
+    return new Values();
   }
 
   private final class Entries extends AbstractSet<Map.Entry<K, V>> {
@@ -151,10 +212,14 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
 
     @Override
     public boolean contains(Object other) {
-      return other instanceof Map.Entry<?, ?> entry
-          && entry.getKey() != null
-          && entry.getValue() != null
-          && Objects.equals(get(entry.getKey()), entry.getValue());
+      if (!(other instanceof Map.Entry<?, ?> entry)
+          || entry.getKey() == null
+          || entry.getValue() == null) {
+        return false;
+      }
+      V present = get(entry.getKey());
+      return present != null
+          && Arrays.equals(cache.encode(present), cache.encode(value(entry.getValue())));
     }
 
     @Override
@@ -167,6 +232,95 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     @Override
     public void clear() {
       CacheMap.this.clear();
+    }
+  }
+
+  private final class Keys extends AbstractSet<K> {
+
+    @Override
+    public int size() {
+      return CacheMap.this.size();
+    }
+
+    @Override
+    public Iterator<K> iterator() {
+      return new Each<>(Map.Entry::getKey);
+    }
+
+    @Override
+    public boolean contains(Object other) {
+      return containsKey(other);
+    }
+
+    @Override
+    public boolean remove(Object other) {
+      return cache.remove(key(other));
+    }
+
+    @Override
+    public void clear() {
+      CacheMap.this.clear();
+    }
+  }
+
+  private final class Values extends AbstractCollection<V> {
+
+    @Override
+    public int size() {
+      return CacheMap.this.size();
+    }
+
+    @Override
+    public Iterator<V> iterator() {
+      return new Each<>(Map.Entry::getValue);
+    }
+
+    @Override
+    public boolean contains(Object other) {
+      return containsValue(other);
+    }
+
+    /** Removes one key that has the value, by its bytes. */
+    @Override
+    public boolean remove(Object other) {
+      V wanted = value(other);
+      for (K key : keySet()) {
+        if (cache.remove(key, wanted)) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    @Override
+    public void clear() {
+      CacheMap.this.clear();
+    }
+  }
+
+  /** The keys or the values that an {@link EntryIterator} meets. */
+  private final class Each<T> implements Iterator<T> {
+
+    private final EntryIterator entries = new EntryIterator();
+    private final Function<Map.Entry<K, V>, T> part;
+
+    Each(Function<Map.Entry<K, V>, T> part) {
+      this.part = part;
+    }
+
+    @Override
+    public boolean hasNext() {
+      return entries.hasNext();
+    }
+
+    @Override
+    public T next() {
+      return part.apply(entries.next());
+    }
+
+    @Override
+    public void remove() {
+      entries.remove();
     }
   }
 
@@ -216,18 +370,45 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   }
 
   /** An entry as it was when it was met; setting its value puts it. */
-  private final class WriteThrough extends SimpleEntry<K, V> {
+  private final class WriteThrough implements Map.Entry<K, V> {
 
-    private static final long serialVersionUID = 1L;
+    private Map.Entry<K, V> entry;
 
     WriteThrough(Map.Entry<K, V> entry) {
-      super(entry);
+      this.entry = entry;
+    }
+
+    @Override
+    public K getKey() {
+      return entry.getKey();
+    }
+
+    @Override
+    public V getValue() {
+      return entry.getValue();
     }
 
     @Override
     public V setValue(V value) {
+      V before = entry.getValue();
       CacheMap.this.put(getKey(), value);
-      return super.setValue(value);
+      entry = Map.entry(getKey(), value);
+      return before;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return entry.equals(other);
+    }
+
+    @Override
+    public int hashCode() {
+      return entry.hashCode();
+    }
+
+    @Override
+    public String toString() {
+      return entry.toString();
     }
   }
 }
