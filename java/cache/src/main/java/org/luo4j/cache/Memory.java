@@ -38,6 +38,12 @@ final class Memory {
   static final VarHandle INT =
       MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
+  private static final VarHandle ARRAY =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  /** Up to so many bytes are copied word by word, which costs less than the call of a copy. */
+  private static final int FEW = 48;
+
   private ByteBuffer[] slices;
 
   Memory(MemoryRegion region) {
@@ -145,6 +151,18 @@ final class Memory {
 
   /** Fills an array. */
   void get(long offset, byte[] target) {
+    if (target.length <= FEW) {
+      ByteBuffer slice = slice(offset);
+      int index = index(offset);
+      int i = 0;
+      for (; i + 8 <= target.length; i += 8) {
+        ARRAY.set(target, i, (long) LONG.get(slice, index + i));
+      }
+      for (; i < target.length; i++) {
+        target[i] = slice.get(index + i);
+      }
+      return;
+    }
     for (int done = 0; done < target.length; done += MOST) {
       int part = Math.min(target.length - done, MOST);
       slice(offset + done).get(index(offset + done), target, done, part);
@@ -153,6 +171,18 @@ final class Memory {
 
   /** Writes an array. */
   void put(long offset, byte[] source) {
+    if (source.length <= FEW) {
+      ByteBuffer slice = slice(offset);
+      int index = index(offset);
+      int i = 0;
+      for (; i + 8 <= source.length; i += 8) {
+        LONG.set(slice, index + i, (long) ARRAY.get(source, i));
+      }
+      for (; i < source.length; i++) {
+        slice.put(index + i, source[i]);
+      }
+      return;
+    }
     for (int done = 0; done < source.length; done += MOST) {
       int part = Math.min(source.length - done, MOST);
       slice(offset + done).put(index(offset + done), source, done, part);

@@ -530,10 +530,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
     long hash = reader.hash(bytes);
     int expiry = expiry(ageMillis);
     int check = Entry.check(bytes, encoded, expiry);
-    reader.find(bytes, hash); // without the lock, to have it all at hand with it
+    long hint = reader.find(bytes, hash); // without the lock, which it is to be held for less
     lock();
     try {
-      writer.put(bytes, hash, encoded, expiry, check);
+      writer.put(bytes, hash, encoded, expiry, check, hint);
     } finally {
       unlock();
     }
@@ -597,7 +597,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     byte[] wanted = encode(oldValue);
     byte[] bytes = encode(key, newValue);
     boolean[] done = new boolean[1];
-    change(
+    changeBytes(
         key,
         present -> {
           done[0] = present != null && Arrays.equals(present, wanted);
@@ -616,7 +616,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   public boolean remove(K key, V value) {
     byte[] wanted = encode(value);
     boolean[] done = new boolean[1];
-    change(
+    changeBytes(
         key,
         present -> {
           done[0] = present != null && Arrays.equals(present, wanted);
@@ -665,8 +665,25 @@ public final class WarmCache<K, V> implements AutoCloseable {
     byte[] of(byte[] present);
   }
 
-  /** Makes a change and returns the value that was there before, or null. */
+  /**
+   * Makes a change and returns the value that was there before, or null. A value that cannot be
+   * decoded is not changed.
+   */
   V change(K key, Change change) {
+    Object[] before = new Object[1];
+    changeBytes(
+        key,
+        present -> {
+          before[0] = present == null ? null : values.decode(present);
+          return change.of(present);
+        });
+    @SuppressWarnings("unchecked")
+    V decoded = (V) before[0];
+    return decoded;
+  }
+
+  /** Makes a change. */
+  void changeBytes(K key, Change change) {
     byte[] bytes = keys.encode(key);
     long hash = reader.hash(bytes);
     lock();
@@ -677,9 +694,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
         writer.remove(bytes, hash, RemovalCause.EXPLICIT);
       } else if (value != present) {
         int expiry = expiry(expireMillis);
-        writer.put(bytes, hash, value, expiry, Entry.check(bytes, value, expiry));
+        writer.put(bytes, hash, value, expiry, Entry.check(bytes, value, expiry), -1);
       }
-      return present == null ? null : values.decode(present);
     } finally {
       unlock();
     }

@@ -121,48 +121,48 @@ final class Writer {
   // ---- changes ----
 
   /**
-   * Writes an entry for a key, in the place of one that it may have.
+   * Writes an entry for a key, instead of one that it may have.
    *
    * @param check what {@link Entry#check} gives for the others
+   * @param hint where the key's slot probably is, or -1
    */
-  void put(byte[] key, long hash, byte[] value, int expiry, int check) {
+  void put(byte[] key, long hash, byte[] value, int expiry, int check, long hint) {
     long bytes = Entry.bytes(key.length, value.length);
-    long charge = charge(bytes);
-    long place = reader.find(key, hash);
-    if (live + charge - (place < 0 ? 0 : chargeOf(place)) > liveLimit) {
-      evictFor(place < 0 ? charge : charge - chargeOf(place));
+    long place = reader.find(key, hash, hint);
+    long old = place < 0 ? EMPTY : memory.getLongVolatile(place);
+    long oldBytes = place < 0 ? 0 : reader.bytes(old);
+    long more = charge(bytes) - (place < 0 ? 0 : charge(oldBytes));
+    if (live + more > liveLimit) {
+      evictFor(more);
       place = reader.find(key, hash); // it may have been evicted or moved
+      old = place < 0 ? EMPTY : memory.getLongVolatile(place);
     }
-    Ring ring = place < 0 ? ringForNew(hash, bytes) : ringForOld(place, bytes);
+    boolean tooLarge = bytes > small.bytes() / 4;
+    Ring ring =
+        place < 0
+            ? ghosts.remove(hash) || tooLarge ? main : small
+            : tooLarge ? main : reader.ring(old);
     long position = Entry.isShort(key, value) ? takeHole(ring, bytes) : -1;
     if (position >= 0) {
       Entry.write(memory, ring.offset(position), key, value, expiry, check);
     } else {
       makeRoom(ring, bytes);
       place = reader.find(key, hash);
+      old = place < 0 ? EMPTY : memory.getLongVolatile(place);
       position = ring.place(bytes);
       Entry.write(memory, ring.offset(position), key, value, expiry, check);
       ring.advance(position + bytes);
     }
     if (place >= 0) {
-      long old = memory.getLongVolatile(place);
-      long oldBytes = reader.bytes(old);
-      tell(reader.offset(old), RemovalCause.REPLACED);
-      change(place, old, slot(hash, ring, position, uses(old)), 0, charge - charge(oldBytes));
-      retire(old, oldBytes);
+      long oldAt = reader.offset(old);
+      tell(oldAt, RemovalCause.REPLACED);
+      oldBytes = reader.bytes(old);
+      long newSlot = slot(hash, ring, position, uses(old));
+      change(place, old, newSlot, 0, charge(bytes) - charge(oldBytes));
+      retire(old, oldAt, oldBytes);
     } else {
-      change(slotFor(hash), EMPTY, slot(hash, ring, position, 0), 1, charge);
+      change(slotFor(hash), EMPTY, slot(hash, ring, position, 0), 1, charge(bytes));
     }
-  }
-
-  /** The ring for a key that has no entry. */
-  private Ring ringForNew(long hash, long bytes) {
-    return ghosts.remove(hash) || bytes > small.bytes() / 4 ? main : small;
-  }
-
-  /** The ring for a new value of an entry: where it is. */
-  private Ring ringForOld(long place, long bytes) {
-    return bytes > small.bytes() / 4 ? main : reader.ring(memory.getLong(place));
   }
 
   /** Removes a key; whether it was there. */
@@ -180,9 +180,10 @@ final class Writer {
   private void drop(long place, RemovalCause cause) {
     long slot = memory.getLongVolatile(place);
     long bytes = reader.bytes(slot);
-    tell(reader.offset(slot), cause);
+    long at = reader.offset(slot);
+    tell(at, cause);
     change(place, slot, EMPTY, -1, -charge(bytes));
-    retire(slot, bytes);
+    retire(slot, at, bytes);
   }
 
   private void tell(long at, RemovalCause cause) {
@@ -236,10 +237,6 @@ final class Writer {
   /** What an entry counts as: at least what its slot in the index was made for. */
   private long charge(long bytes) {
     return Math.max(bytes, averageEntry);
-  }
-
-  private long chargeOf(long place) {
-    return charge(reader.bytes(memory.getLong(place)));
   }
 
   /** Changes a slot and the counts, so that a process that is killed at it can be caught up. */
@@ -303,9 +300,8 @@ final class Writer {
   }
 
   /** Marks an entry dead that no slot names any more, and offers its place. */
-  private void retire(long slot, long bytes) {
+  private void retire(long slot, long at, long bytes) {
     Ring ring = reader.ring(slot);
-    long at = reader.offset(slot);
     Entry.kill(memory, at);
     if (Entry.isShort(memory, at)) {
       ring.holes.add(ring.position(slot), (int) bytes);
