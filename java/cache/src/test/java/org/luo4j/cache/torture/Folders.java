@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache.torture;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** Folders for caches: in memory where the machine has a tmpfs for it. */
+final class Folders {
+
+  private Folders() {}
+
+  static Path create() throws IOException {
+    Path shm = Path.of("/dev/shm");
+    return Files.isWritable(shm)
+        ? Files.createTempDirectory(shm, "luo4j-torture-")
+        : Files.createTempDirectory("luo4j-torture-");
+  }
+
+  /** Deletes what is in a folder that has no folders in it. */
+  static void empty(Path folder) throws IOException {
+    for (Path file : files(folder)) {
+      Files.delete(file);
+    }
+  }
+
+  static void delete(Path folder) throws IOException {
+    empty(folder);
+    Files.delete(folder);
+  }
+
+  /** Copies what is in a folder to a new one beside it. */
+  static Path keep(Path folder) throws IOException {
+    Path kept = Files.createTempDirectory(folder.getParent(), "luo4j-violation-");
+    for (Path file : files(folder)) {
+      Files.copy(file, kept.resolve(file.getFileName()), StandardCopyOption.COPY_ATTRIBUTES);
+    }
+    return kept;
+  }
+
+  private static List<Path> files(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.toList();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+}

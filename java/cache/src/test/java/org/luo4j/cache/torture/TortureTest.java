@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache.torture;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A short run of what scripts/torture.sh does for as long as one likes. */
+class TortureTest {
+
+  @TempDir Path folder;
+
+  @Test
+  void whatWasAcknowledgedSurvivesBeingKilled() throws IOException, InterruptedException {
+    Kills kills = new Kills(folder, 15, 0);
+    for (int series = 0; series < 3; series++) {
+      kills.newSeries();
+      for (int round = 0; round < 6; round++) {
+        kills.round();
+        assertEquals(List.of(), kills.findings().takeTexts(), kills.series().toString());
+      }
+    }
+    assertTrue(kills.entriesChecked() > 0, kills.summary());
+  }
+
+  @Test
+  void damagedFilesGiveTheLastValueOrNothing() throws IOException, InterruptedException {
+    Damages damages = new Damages(folder);
+    for (int seed = 0; seed < 4; seed++) {
+      damages.run(seed, 64 << 10, 50);
+      assertEquals(List.of(), damages.findings().takeTexts(), damages.lastCommand());
+    }
+  }
+}
