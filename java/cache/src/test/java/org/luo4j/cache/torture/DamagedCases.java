@@ -58,61 +58,61 @@ final class DamagedCases {
   }
 
   /** Runs the case of a number, always the same one. */
-  Findings run(int number) {
+  Findings run(int number) throws IOException {
     SplittableRandom random = new SplittableRandom(seed * 1_000_003 + number);
     Damage damage = Damage.random(original, random);
     Contest contest = Contest.of(series, journal.copy(), new Ticks(epoch), damage.kind());
-    try {
-      Files.deleteIfExists(refused);
-      Files.deleteIfExists(file);
-      Files.write(file, damage.bytes());
-      use(contest, random);
-    } catch (Throwable e) {
-      contest.findings().add(Kind.EXCEPTION, Texts.of(e));
-    }
+    Files.deleteIfExists(refused);
+    Files.deleteIfExists(file);
+    Files.write(file, damage.bytes());
+    // Enough to go round the whole memory once or twice, now and then.
+    long all = 4 * series.capacity() / series.charge(series.mostBytes() / 2);
+    long calls = random.nextInt(4) == 0 ? all : all / 8;
+    System.out.println("start " + use(file, contest, epoch, calls, random));
     return contest.findings();
   }
 
-  private void use(Contest contest, SplittableRandom random) throws IOException {
+  /** Uses a damaged file in every way; tells how the cache started. */
+  static String use(Path file, Contest contest, int epoch, long calls, SplittableRandom random) {
+    String start = "failed";
+    Series series = contest.series();
     OnRefusal onRefusal = random.nextBoolean() ? OnRefusal.KEEP : OnRefusal.REPLACE;
-    WarmCache<Integer, byte[]> opened;
     try {
-      opened = series.open(file, contest.ticks()::now, onRefusal, contest.listener());
-    } catch (IOException e) {
-      System.out.println("start IOException");
-      return;
-    }
-    try (WarmCache<Integer, byte[]> cache = opened) {
-      System.out.println("start " + cache.start().kind());
-      if (random.nextBoolean()) {
-        contest.verify(cache);
+      WarmCache<Integer, byte[]> opened;
+      try {
+        opened = series.open(file, contest.ticks()::now, onRefusal, contest.listener());
+      } catch (IOException e) {
+        return "IOException";
       }
-      contest.lookUpAll(cache, epoch);
-      if (random.nextBoolean()) {
-        contest.iterate(cache);
-      }
-      for (int thread = 0; thread < series.threads(); thread++) {
-        long[] left = {calls(random)};
-        new Worker(cache, contest, thread, epoch, random.nextLong(), () -> left[0]-- > 0).call();
-      }
-      contest.check(cache, epoch + 1);
-      if (random.nextInt(4) == 0) {
-        Clearing.clear(cache, contest, epoch + 2);
-        contest.check(cache, epoch + 2);
-        if (cache.size() != 0) {
-          contest.findings().add(Kind.SIZE, "size() is " + cache.size() + " after invalidateAll");
+      try (WarmCache<Integer, byte[]> cache = opened) {
+        start = cache.start().kind().toString();
+        if (random.nextBoolean()) {
+          contest.verify(cache);
+        }
+        contest.lookUpAll(cache, epoch);
+        if (random.nextBoolean()) {
+          contest.iterate(cache);
+        }
+        for (int thread = 0; thread < series.threads(); thread++) {
+          long[] left = {calls / series.threads()};
+          new Worker(cache, contest, thread, epoch, random.nextLong(), () -> left[0]-- > 0).call();
+        }
+        contest.check(cache, epoch + 1);
+        if (random.nextInt(4) == 0) {
+          Clearing.clear(cache, contest, epoch + 2);
+          contest.check(cache, epoch + 2);
+          if (cache.size() != 0) {
+            contest.findings().add(Kind.SIZE, "size() is " + cache.size() + " after invalidateAll");
+          }
         }
       }
+      try (WarmCache<Integer, byte[]> again =
+          series.open(file, contest.ticks()::now, onRefusal, contest.listener())) {
+        contest.check(again, epoch + 3);
+      }
+    } catch (Throwable e) {
+      contest.findings().add(Kind.EXCEPTION, Texts.of(e));
     }
-    try (WarmCache<Integer, byte[]> again =
-        series.open(file, contest.ticks()::now, onRefusal, contest.listener())) {
-      contest.check(again, epoch + 3);
-    }
-  }
-
-  /** Enough to go round the whole memory once or twice, now and then. */
-  private long calls(SplittableRandom random) {
-    long all = 4 * series.capacity() / series.charge(series.mostBytes() / 2);
-    return (random.nextInt(4) == 0 ? all : all / 8) / series.threads();
+    return start;
   }
 }

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Has a fuzzer make up the memory that a WarmCache attaches to.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib/common.sh
+. "$here/lib/common.sh"
+
+usage() {
+	cat <<'END'
+usage: fuzz.sh [options]
+
+Runs Jazzer on each fuzz test of WarmCache's attach in turn, each for its share
+of the time: "edits" of real caches, where what is found must be what was put
+last, or nothing; and "raw" bytes, where nothing may break. A run that takes
+60 s is a finding. The last line counts runs and findings; ends with 1 after a
+finding. Inputs that were found lie in java/cache as crash-*, what was learned
+in java/cache/.cifuzz-corpus, from which the next run goes on.
+
+  --seconds N    of fuzzing in all (default: 600)
+  --target NAME  only edits or raw
+  --findings N   go on until a target has N distinct findings (default: 1)
+  --log FILE     where the fuzzer's own output goes (default: a temporary file)
+  --help         print this
+
+Needs a JDK and Maven. Environment: JAVA_HOME (the JDK).
+END
+}
+
+seconds=600 targets=(edits raw) findings=1 log=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--seconds | --findings)
+		option_value "$1" $#
+		[[ $2 =~ ^[1-9][0-9]*$ ]] || usage_error "$1: '$2' is no number from 1 on"
+		[ "$1" = --seconds ] && seconds=$2 || findings=$2
+		shift
+		;;
+	--target)
+		option_value "$1" $#
+		case $2 in edits | raw) targets=("$2") ;; *) usage_error "--target is edits or raw" ;; esac
+		shift
+		;;
+	--log) option_value "$1" $#; log=$2; shift ;;
+	--help) usage; exit ;;
+	*) usage_error "unknown option '$1'" ;;
+	esac
+	shift
+done
+need_tools mvn=maven
+log=${log:-$(mktemp "${TMPDIR:-/tmp}/luo4j-fuzz-XXXXXX")}
+: >"$log"
+
+share=$((seconds / ${#targets[@]}))
+[ $share -gt 0 ] || usage_error "--seconds: $seconds are too few"
+runs=0 found=0
+for target in "${targets[@]}"; do
+	say "fuzzing $target for $(duration $share); output in $log"
+	part=$(mktemp)
+	status=0
+	(cd "$LUO4J_ROOT" && JAZZER_FUZZ=1 JAZZER_MAX_DURATION=${share}s JAZZER_KEEP_GOING=$findings \
+		mvn -B test -Dspotless.check.skip -pl java/core,java/cache \
+		-Dtest="AttachFuzzTest#$target" -Dsurefire.failIfNoSpecifiedTests=false) >"$part" 2>&1 || status=$?
+	cat "$part" >>"$log"
+	# the last number that libFuzzer gave, in "#123 NEW ..." or "Done 123 runs in ..."
+	part_runs=$(sed -nE 's/^#([0-9]+)[[:space:]].*/\1/p; s/.*Done ([0-9]+) runs in.*/\1/p' "$part" | tail -n 1)
+	part_found=$(grep -cE 'Test unit written to|HANG: no end' "$part" || true)
+	grep -E 'Test unit written to|HANG: no end|FuzzTestFindingException: ' "$part" | cut -c1-1000 >&2 || true
+	rm -f "$part"
+	part_runs=${part_runs:-0}
+	[ $status -eq 0 ] || [ "$part_found" -gt 0 ] || die "Maven ended with $status without a finding; see $log"
+	say "$target: $part_runs runs, $part_found findings"
+	runs=$((runs + part_runs)) found=$((found + part_found))
+done
+printf 'fuzz: %d runs, %d findings\n' "$runs" "$found"
+[ "$found" -eq 0 ]
