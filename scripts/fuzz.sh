@@ -13,12 +13,12 @@ Runs Jazzer on each fuzz test of WarmCache's attach in turn, each for its share
 of the time: "edits" of real caches, where what is found must be what was put
 last, or nothing; and "raw" bytes, where nothing may break. A run that takes
 60 s is a finding. The last line counts runs and findings; ends with 1 after a
-finding. Inputs that were found lie in java/cache as crash-*, what was learned
-in java/cache/.cifuzz-corpus, from which the next run goes on.
+finding, which ends its test. Inputs that were found lie in java/cache as
+crash-*, what was learned in java/cache/.cifuzz-corpus, from which the next run
+goes on.
 
   --seconds N    of fuzzing in all (default: 600)
   --target NAME  only edits or raw
-  --findings N   go on until a target has N distinct findings (default: 1)
   --log FILE     where the fuzzer's own output goes (default: a temporary file)
   --help         print this
 
@@ -26,13 +26,13 @@ Needs a JDK and Maven. Environment: JAVA_HOME (the JDK).
 END
 }
 
-seconds=600 targets=(edits raw) findings=1 log=''
+seconds=600 targets=(edits raw) log=''
 while [ $# -gt 0 ]; do
 	case $1 in
-	--seconds | --findings)
+	--seconds)
 		option_value "$1" $#
 		[[ $2 =~ ^[1-9][0-9]*$ ]] || usage_error "$1: '$2' is no number from 1 on"
-		[ "$1" = --seconds ] && seconds=$2 || findings=$2
+		seconds=$2
 		shift
 		;;
 	--target)
@@ -57,7 +57,7 @@ for target in "${targets[@]}"; do
 	say "fuzzing $target for $(duration $share); output in $log"
 	part=$(mktemp)
 	status=0
-	(cd "$LUO4J_ROOT" && JAZZER_FUZZ=1 JAZZER_MAX_DURATION=${share}s JAZZER_KEEP_GOING=$findings \
+	(cd "$LUO4J_ROOT" && JAZZER_FUZZ=1 JAZZER_MAX_DURATION=${share}s \
 		mvn -B test -Dspotless.check.skip -pl java/core,java/cache \
 		-Dtest="AttachFuzzTest#$target" -Dsurefire.failIfNoSpecifiedTests=false) >"$part" 2>&1 || status=$?
 	cat "$part" >>"$log"
