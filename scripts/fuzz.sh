@@ -63,7 +63,9 @@ for target in "${targets[@]}"; do
 	cat "$part" >>"$log"
 	# the last number that libFuzzer gave, in "#123 NEW ..." or "Done 123 runs in ..."
 	part_runs=$(sed -nE 's/^#([0-9]+)[[:space:]].*/\1/p; s/.*Done ([0-9]+) runs in.*/\1/p' "$part" | tail -n 1)
-	part_found=$(grep -cE 'Test unit written to|HANG: no end' "$part" || true)
+	# Both tell of one finding: the first in a run that the fuzzer made, the second in any.
+	part_found=0
+	! grep -qE 'Test unit written to|HANG: no end' "$part" || part_found=1
 	grep -E 'Test unit written to|HANG: no end|FuzzTestFindingException: ' "$part" | cut -c1-1000 >&2 || true
 	rm -f "$part"
 	part_runs=${part_runs:-0}

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache.torture;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.util.Timer;
 import java.util.TimerTask;
 
@@ -45,8 +48,10 @@ final class Patience {
     for (StackTraceElement frame : thread.getStackTrace()) {
       text.append("\n\tat ").append(frame);
     }
-    System.err.println(text);
-    System.err.flush();
+    // System.err may be a test runner's, which would not get to it.
+    try (PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err))) {
+      err.println(text);
+    }
     Runtime.getRuntime().halt(EXIT_CODE);
   }
 }
