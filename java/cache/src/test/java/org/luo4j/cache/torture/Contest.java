@@ -134,6 +134,9 @@ record Contest(
     int now = ticks.now();
     lengths[key] = 0;
     if (value == null) {
+      if (Op.isPut(acknowledged) || Op.isPut(intended)) {
+        cache.remove(key); // one that has expired counts as live until then
+      }
       if (!Op.isVisible(acknowledged, now)) {
         journal.intend(key, acknowledged);
       } else if (open && !Op.isVisible(intended, now)) {
