@@ -74,9 +74,10 @@ final class Entry {
     return end - at < SMALLEST || memory.getInt(at + LENGTHS) == 0;
   }
 
+  /** Writes a filler, of which {@code bytes}, a multiple of 8, are made zero. */
   static void writeFiller(Memory memory, long at, long bytes) {
-    if (bytes >= SMALLEST) {
-      memory.putInt(at + LENGTHS, 0);
+    for (long done = 0; done < bytes; done += 8) {
+      memory.putLong(at + done, 0);
     }
   }
 

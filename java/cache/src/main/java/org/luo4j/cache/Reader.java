@@ -207,7 +207,9 @@ final class Reader {
     if (ring.isTrusted(position, at)) {
       return true;
     }
-    if (!Entry.isWhole(memory, at, ring.end())) {
+    // Where the head is damaged, new entries will be written over what reaches beyond it.
+    long end = Math.min(ring.end(), at + ring.oldBytesFrom(position));
+    if (!Entry.isWhole(memory, at, end)) {
       return false;
     }
     ring.trust(position, at);
@@ -240,7 +242,8 @@ final class Reader {
         if (bytes(slot) >= 0 && !Entry.isDead(memory, offset(slot))) {
           Ring ring = ring(slot);
           long at = offset(slot);
-          if (!isTrusted(ring, ring.position(slot), at)) {
+          if (!isTrusted(ring, ring.position(slot), at)
+              || !index.isPlaceOf(place, slot, hash(at))) {
             corrupt.increment();
             return null;
           }

@@ -34,6 +34,9 @@ final class Ring {
 
   private final Verified verified;
 
+  /** The head as some reader last looked for it, which seldom has to: it changes all the time. */
+  private long knownHead;
+
   /** What the writer changes all the time, apart from what readers read. */
   private final Ends ends = new Ends();
 
@@ -90,13 +93,16 @@ final class Ring {
 
   /**
    * The position of the address in a slot: the one near the present ones that it stands for; -1
-   * when its place is free again.
+   * when its place is free again, or was not written yet, as a damaged slot may say.
    */
   long position(long slot) {
     long oldest = freed;
     long from = oldest >>> 3;
     long position = from + (slot - from << 15 >> 15) << 3;
-    return position >= oldest ? position : -1;
+    if (position >= knownHead) {
+      knownHead = ends.head;
+    }
+    return position >= oldest && position < knownHead ? position : -1;
   }
 
   /** Where a position's bytes lie in the memory, or -1 for one that is of no lap of now. */
@@ -120,9 +126,12 @@ final class Ring {
 
   /** Whether what lies at a position was written, or verified, by this process. */
   boolean isTrusted(long position, long offset) {
-    return position >= old
-        ? position - freed < bytes // a damaged slot may name what is far ahead
-        : verified != null && verified.has(offset - base);
+    return position >= old || verified != null && verified.has(offset - base);
+  }
+
+  /** How many bytes an earlier process wrote from a position on. */
+  long oldBytesFrom(long position) {
+    return old - position;
   }
 
   void trust(long position, long offset) {
@@ -165,7 +174,9 @@ final class Ring {
   long place(long size) {
     long toEnd = lap + bytes - ends.head;
     if (size > toEnd) {
-      Entry.writeFiller(memory, offset(ends.head), toEnd);
+      // In the first lap the gap may hold what damaged slots name: none of it must look alive.
+      boolean clean = verified != null && ends.head - old < bytes;
+      Entry.writeFiller(memory, offset(ends.head), clean ? toEnd : Math.min(toEnd, 16));
       advance(ends.head + toEnd);
     }
     return ends.head;

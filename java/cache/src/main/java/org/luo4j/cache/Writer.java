@@ -155,7 +155,7 @@ final class Writer {
     }
     if (place >= 0) {
       long oldAt = reader.offset(old);
-      tell(oldAt, RemovalCause.REPLACED);
+      tell(old, oldAt, RemovalCause.REPLACED);
       oldBytes = reader.bytes(old);
       long newSlot = slot(hash, ring, position, uses(old));
       change(place, old, newSlot, 0, charge(bytes) - charge(oldBytes));
@@ -181,17 +181,24 @@ final class Writer {
     long slot = memory.getLongVolatile(place);
     long bytes = reader.bytes(slot);
     long at = reader.offset(slot);
-    tell(at, cause);
+    tell(slot, at, cause);
     change(place, slot, EMPTY, -1, -charge(bytes));
     retire(slot, at, bytes);
   }
 
-  private void tell(long at, RemovalCause cause) {
+  /** Tells why an entry is gone; one that is damaged is counted as that instead. */
+  private void tell(long slot, long at, RemovalCause cause) {
     if (cause.wasEvicted()) {
       evictions++;
     }
-    if (listener != null) {
+    if (listener == null) {
+      return;
+    }
+    Ring ring = reader.ring(slot);
+    if (reader.isTrusted(ring, ring.position(slot), at)) {
       listener.removed(Entry.key(memory, at), Entry.value(memory, at), cause);
+    } else {
+      reader.corrupt.increment();
     }
   }
 
@@ -302,8 +309,10 @@ final class Writer {
   /** Marks an entry dead that no slot names any more, and offers its place. */
   private void retire(long slot, long at, long bytes) {
     Ring ring = reader.ring(slot);
+    // A damaged length would have the place reach into the next entry.
+    boolean reusable = Entry.isShort(memory, at) && reader.isTrusted(ring, ring.position(slot), at);
     Entry.kill(memory, at);
-    if (Entry.isShort(memory, at)) {
+    if (reusable) {
       ring.holes.add(ring.position(slot), (int) bytes);
     }
     if ((++retired & RETIRED_A_PERIOD - 1) == 0) {
@@ -414,8 +423,11 @@ final class Writer {
   private void moveOn(Ring ring, long place, long slot, long hash, long at, long bytes) {
     if (ring == small) {
       makeRoom(main, bytes);
-    } else {
+    } else if (main.hasRoom(bytes, 0)) {
       waitUntilFree(main, bytes);
+    } else {
+      drop(place, RemovalCause.SIZE); // only damaged memory has no room kept for moving
+      return;
     }
     long position = main.place(bytes);
     memory.copy(at, main.offset(position), bytes);
