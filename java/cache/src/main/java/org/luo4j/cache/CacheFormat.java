@@ -117,15 +117,15 @@ final class CacheFormat {
 
     /**
      * The layout for a capacity: a tenth of it for the small ring; for the main ring nine tenths,
-     * an eighth to move the largest entry into, and as much again so that cleaning makes headway
-     * when all the live bytes are there; and an index that is 85 % full of entries of {@code
-     * averageEntry} bytes when nine tenths of the capacity are.
+     * and four eighths: for the entry that is put, the largest one that is moved meanwhile, and the
+     * fillers that both may need at the ring's end; and an index that is 85 % full of entries of
+     * {@code averageEntry} bytes when nine tenths of the capacity are.
      */
     static Layout of(long capacity, int averageEntry) {
       long slots = capacity / 10 * 9 / averageEntry * 20 / 17 + SLOTS;
       long buckets = Math.max(2, (slots + SLOTS - 1) / SLOTS);
       long smallBytes = align(Math.max(capacity / 10, 4096), 4096);
-      long mainBytes = align(capacity - capacity / 10 + capacity / 10 * 3, 4096);
+      long mainBytes = align(capacity - capacity / 10 + capacity / 2, 4096);
       long index = HEADER_BYTES;
       long small = align(index + buckets * BUCKET_BYTES, 4096);
       long main = small + smallBytes;

@@ -31,8 +31,8 @@ import org.luo4j.MemoryRegion;
  * checksum that is verified when they are read.
  *
  * <p>Keys and values are held by value and are not null. Any thread may call any method; lookups
- * take no lock, changes take turns. A removal listener and a loader are called by the changing
- * thread and must not use the cache.
+ * take no lock, changes take turns. A loader is called under a lock of its key's and must not use
+ * the cache; a removal listener is called when the change is done, and may.
  *
  * @param <K> the keys
  * @param <V> the values
@@ -204,7 +204,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     /**
-     * Sets the capacity, of which nine tenths may be live. The memory is larger by about a third:
+     * Sets the capacity, of which nine tenths may be live. The memory is larger by about a half:
      * for the index, and for room to clean in.
      *
      * @param bytes 64 KiB or more

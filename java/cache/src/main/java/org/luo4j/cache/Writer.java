@@ -343,10 +343,11 @@ final class Writer {
 
   /**
    * Makes place by cleaning, which drops nothing that is live. The main ring keeps room for the
-   * largest entry beyond that, so that an entry can be copied before its old place is given up.
+   * largest entry and a filler before it beyond that, so that wherever the head is an entry can be
+   * copied before its old place is given up.
    */
   private void makeRoom(Ring ring, long bytes) {
-    long reserve = ring == main ? largestEntry() : 0;
+    long reserve = ring == main ? 2 * largestEntry() : 0;
     long lap = ring.tail() + ring.bytes();
     while (!ring.hasRoom(bytes, reserve)) {
       reclaimOldest(ring, ring.tail() < lap); // a whole lap gains something, unless counts lie

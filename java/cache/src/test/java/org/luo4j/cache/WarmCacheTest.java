@@ -238,4 +238,141 @@ class WarmCacheTest {
         .emulatorDirectory(folder.resolve("machine"))
         .open();
   }
+
+  @Test
+  void sevenOfTheLargestEntriesAreKeptOverAnyNumberOfOverwrites() throws IOException {
+    SplittableRandom random = new SplittableRandom(7);
+    byte[][] model = new byte[7][];
+    try (WarmCache<String, byte[]> cache = open(MIB)) {
+      for (int i = 0; i < 2000; i++) {
+        int key = random.nextInt(7);
+        model[key] = new byte[(int) (MIB / 8) - 24 - random.nextInt(50)];
+        model[key][i] = 1;
+        cache.put("" + key, model[key]);
+      }
+      assertEquals(0, cache.stats().evictions());
+      for (int key = 0; key < 7; key++) {
+        assertArrayEquals(model[key], cache.getIfPresent("" + key));
+      }
+    }
+  }
+
+  @Test
+  void overwritingAFullCacheEvictsNothing() throws IOException {
+    int entries = (int) (MIB / 10 * 9 / 1016);
+    try (WarmCache<String, byte[]> cache = open(MIB)) {
+      for (int i = 0; i < 10 * entries; i++) {
+        cache.put(String.format("%04d", i % entries), new byte[1000]);
+      }
+      assertEquals(0, cache.stats().evictions());
+      assertEquals(entries, cache.size());
+      assertEquals(1016L * entries, cache.liveBytes());
+    }
+  }
+
+  @Test
+  void aValueReadInPlaceStaysWhileOthersAreWrittenAndIsReadOnly() throws Exception {
+    try (WarmCache<String, byte[]> cache = open(MIB)) {
+      cache.put("key", "still here".getBytes());
+      String read =
+          cache.read(
+              "key",
+              value -> {
+                Thread writer =
+                    new Thread(
+                        () -> {
+                          cache.put("key", "not any more".getBytes());
+                          for (int i = 0; i < 50; i++) {
+                            cache.put("other " + i % 100, new byte[1000]);
+                          }
+                        });
+                writer.start();
+                try {
+                  writer.join();
+                } catch (InterruptedException e) {
+                  throw new IllegalStateException(e);
+                }
+                assertTrue(value.isReadOnly());
+                byte[] bytes = new byte[value.remaining()];
+                value.get(bytes);
+                return new String(bytes);
+              });
+      assertEquals("still here", read);
+      assertArrayEquals("not any more".getBytes(), cache.getIfPresent("key"));
+      assertNull(cache.read("none", value -> "called"));
+    }
+  }
+
+  @Test
+  void aReaderThatWouldWaitForItselfIsToldSo() throws IOException {
+    try (WarmCache<String, byte[]> cache = open(MIB)) {
+      cache.put("key", new byte[10]);
+      String message =
+          assertThrows(
+                  IllegalStateException.class,
+                  () ->
+                      cache.read(
+                          "key",
+                          value -> {
+                            for (int i = 0; i < 10_000; i++) {
+                              cache.put("other " + i % 500, new byte[1000 + i % 100]);
+                            }
+                            return null;
+                          }))
+              .getMessage();
+      assertTrue(message.contains("must not change a cache"), message);
+      cache.put("key", new byte[20]);
+      assertEquals(20, cache.getIfPresent("key").length);
+      assertTrue(cache.verify().isClean());
+    }
+  }
+
+  @Test
+  void listenersAreToldWhyAndMayUseTheCache() throws IOException {
+    AtomicLong now = new AtomicLong(1_000_000);
+    List<String> told = new ArrayList<>();
+    List<WarmCache<String, byte[]>> self = new ArrayList<>();
+    try (WarmCache<String, byte[]> cache =
+        builder(MIB)
+            .file(folder.resolve("cache"))
+            .clock(now::get)
+            .recordStats()
+            .removalListener(
+                (key, value, cause) -> {
+                  told.add(key + value.length + cause);
+                  assertNull(self.get(0).getIfPresent("none"));
+                })
+            .open()) {
+      self.add(cache);
+      cache.put("a", new byte[1]);
+      cache.put("a", new byte[2]);
+      assertTrue(cache.remove("a"));
+      cache.put("b", new byte[3], Duration.ofSeconds(1));
+      now.addAndGet(2000);
+      assertEquals(false, cache.remove("b"));
+      cache.put("c", new byte[4]);
+      cache.invalidateAll();
+      assertEquals(List.of("a1REPLACED", "a2EXPLICIT", "b3EXPIRED", "c4EXPLICIT"), told);
+      assertEquals(4, cache.stats().misses());
+    }
+  }
+
+  @Test
+  void aClosedCacheSaysSo() throws IOException {
+    WarmCache<String, byte[]> cache = open(MIB);
+    cache.close();
+    cache.close();
+    for (Runnable call :
+        List.<Runnable>of(
+            () -> cache.getIfPresent("key"),
+            () -> cache.put("key", new byte[1]),
+            () -> cache.remove("key"),
+            () -> cache.read("key", value -> 1),
+            cache::size,
+            cache::invalidateAll,
+            cache::verify)) {
+      String message = assertThrows(IllegalStateException.class, call::run).getMessage();
+      assertTrue(message.contains("closed"), message);
+    }
+  }
 }

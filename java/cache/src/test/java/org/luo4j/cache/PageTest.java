@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.LiveUpdate;
+import org.luo4j.testing.Examples;
+
+/** Compiles and runs the examples of WarmCache's page, in its order, on the emulator. */
+class PageTest {
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void emulate() {
+    System.setProperty(LiveUpdate.BRIDGE_PROPERTY, "emulator");
+    System.setProperty(LiveUpdate.EMULATOR_DIR_PROPERTY, folder.resolve("emulator").toString());
+  }
+
+  @AfterEach
+  void stopEmulating() {
+    System.clearProperty(LiveUpdate.BRIDGE_PROPERTY);
+    System.clearProperty(LiveUpdate.EMULATOR_DIR_PROPERTY);
+  }
+
+  @Test
+  void theExamplesDoWhatTheySay() throws Exception {
+    String page = Files.readString(Path.of("README.md"));
+    List<String> blocks =
+        Examples.blocks(page.replace("/dev/shm/my-service.cache", folder + "/cache"));
+    assertEquals(5, blocks.size());
+    assertEquals("COLD\n", run(blocks.get(0)));
+    assertEquals("WARM_AFTER_RESTART\n", run(blocks.get(0)));
+    assertEquals("COLD\n", run(blocks.get(1)));
+    LiveUpdate.open().emulateKexec();
+    assertEquals("WARM_AFTER_KEXEC\n", run(blocks.get(1)));
+    assertEquals("5 bytes, the first is 72\n", run(blocks.get(2)));
+    assertEquals("1 entries, clean: true\n", run(blocks.get(3)));
+    assertEquals("2026-01-31\n", run(blocks.get(4)));
+  }
+
+  private String run(String statements) throws Exception {
+    return Examples.run(folder, List.of(LiveUpdate.class, WarmCache.class), statements);
+  }
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.luo4j.BridgeType;
+import org.luo4j.LiveUpdate;
+import org.luo4j.MemFd;
+import org.luo4j.MemFdOptions;
+import org.luo4j.MemoryRegion;
+import org.luo4j.Session;
+
+/** Old memory that cannot be used: cold with the reason, and it stays as it is. */
+class RefusalTest {
+
+  private static final long CAPACITY = 1 << 20;
+
+  @TempDir Path folder;
+
+  private WarmCache<String, byte[]> open(OnRefusal onRefusal) throws IOException {
+    return WarmCache.builder(Codec.STRING, Codec.BYTES)
+        .capacity(CAPACITY)
+        .file(folder.resolve("cache"))
+        .onRefusal(onRefusal)
+        .open();
+  }
+
+  /** A file that a cache has left, with one entry. */
+  private byte[] left() throws IOException {
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
+      cache.put("key", new byte[] {1, 2, 3});
+    }
+    return Files.readAllBytes(folder.resolve("cache"));
+  }
+
+  static Stream<Arguments> unusable() {
+    return Stream.of(
+        Arguments.of("format version 2", edit(b -> b.putInt(CacheFormat.VERSION_AT, 2))),
+        Arguments.of("features", edit(b -> b.putInt(CacheFormat.FEATURES_AT, 4))),
+        Arguments.of("the other byte order", edit(RefusalTest::swap)),
+        Arguments.of("pages of 65536 bytes", edit(b -> b.putInt(CacheFormat.PAGE_AT, 65536))),
+        Arguments.of("holds no cache", edit(b -> b.putLong(0, 0x464C457FL))),
+        Arguments.of(
+            "header is damaged", (UnaryOperator<byte[]>) bytes -> flip(bytes, CacheFormat.SEED_AT)),
+        Arguments.of(
+            "a ring of", edit(b -> b.putLong(CacheFormat.MAIN_HEAD_AT, Long.MAX_VALUE - 7))),
+        Arguments.of(
+            "bytes, a cache of this capacity",
+            (UnaryOperator<byte[]>) bytes -> Arrays.copyOf(bytes, bytes.length / 2)),
+        Arguments.of(
+            "bytes, a cache of this capacity",
+            (UnaryOperator<byte[]>) bytes -> Arrays.copyOf(bytes, bytes.length + 4096)));
+  }
+
+  private static UnaryOperator<byte[]> edit(UnaryOperator<ByteBuffer> edit) {
+    return bytes -> {
+      ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+      edit.apply(buffer);
+      CRC32C crc = new CRC32C();
+      crc.update(bytes, 0, CacheFormat.CRC_AT);
+      buffer.putInt(CacheFormat.CRC_AT, (int) crc.getValue());
+      return bytes;
+    };
+  }
+
+  private static ByteBuffer swap(ByteBuffer header) {
+    for (int at = 0; at < CacheFormat.HEADER_BYTES; at += 8) {
+      header.putLong(at, Long.reverseBytes(header.getLong(at)));
+    }
+    return header;
+  }
+
+  private static byte[] flip(byte[] bytes, int at) {
+    bytes[at] ^= 1;
+    return bytes;
+  }
+
+  @ParameterizedTest
+  @MethodSource("unusable")
+  void isKeptAsItIsUntilTheUserSaysOtherwise(String reason, UnaryOperator<byte[]> edit)
+      throws IOException {
+    byte[] old = edit.apply(left());
+    Path file = folder.resolve("cache");
+    Path aside = folder.resolve("cache.refused");
+    Files.write(file, old);
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
+      assertEquals(Start.Kind.COLD, cache.start().kind());
+      assertTrue(cache.start().reason().contains(reason), cache.start().reason());
+      assertTrue(cache.start().reason().contains(aside.toString()), cache.start().reason());
+      assertNull(cache.getIfPresent("key"));
+      cache.put("new", new byte[] {4});
+      assertArrayEquals(old, Files.readAllBytes(aside));
+    }
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, cache.start().kind());
+      assertArrayEquals(new byte[] {4}, cache.getIfPresent("new"));
+      assertTrue(cache.discardRefused());
+      assertFalse(Files.exists(aside));
+      assertFalse(cache.discardRefused());
+    }
+  }
+
+  @Test
+  void aSecondTimeIsRefusedAndLosesNothing() throws IOException {
+    byte[] old = flip(left(), CacheFormat.SEED_AT);
+    Path file = folder.resolve("cache");
+    Path aside = folder.resolve("cache.refused");
+    Files.write(file, old);
+    Files.write(aside, new byte[] {9});
+    String message = assertThrows(IOException.class, () -> open(OnRefusal.KEEP)).getMessage();
+    assertTrue(message.contains("onRefusal(REPLACE)"), message);
+    assertArrayEquals(old, Files.readAllBytes(file));
+    assertArrayEquals(new byte[] {9}, Files.readAllBytes(aside));
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.REPLACE)) {
+      assertEquals(Start.Kind.COLD, cache.start().kind());
+      assertEquals(0, cache.size());
+      cache.put("new", new byte[1]);
+    }
+    assertArrayEquals(new byte[] {9}, Files.readAllBytes(aside));
+  }
+
+  @Test
+  void aCacheThatWasNeverFinishedIsMadeInItsPlace() throws IOException {
+    byte[] bytes = left();
+    Arrays.fill(bytes, 0, CacheFormat.HEADER_BYTES, (byte) 0);
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(0, CacheFormat.BEING_MADE);
+    Files.write(folder.resolve("cache"), bytes);
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
+      assertTrue(cache.start().reason().contains("cut off"), cache.start().reason());
+      assertEquals(0, cache.size());
+      assertNull(cache.getIfPresent("key"));
+      assertTrue(cache.verify().isClean());
+    }
+  }
+
+  @Test
+  void aForeignMemfdStaysInASessionOfItsOwnOverTheNextKexecToo() throws IOException {
+    LiveUpdate first = emulated();
+    Session foreign = first.createSession("cache");
+    try (MemFd memory = foreign.preserveNew(MemFdOptions.named("foreign").size(4096), 1);
+        MemoryRegion region = memory.map()) {
+      region.putLong(0, 42);
+    }
+    first.emulateKexec();
+
+    LiveUpdate second = emulated();
+    WarmCache<String, byte[]> cold = session(second);
+    assertEquals(Start.Kind.COLD, cold.start().kind());
+    assertTrue(cold.start().reason().contains("4096 bytes"), cold.start().reason());
+    assertTrue(cold.start().reason().contains("cache.refused"), cold.start().reason());
+    cold.put("key", new byte[] {1});
+    second.emulateKexec();
+
+    LiveUpdate third = emulated();
+    WarmCache<String, byte[]> warm = session(third);
+    assertEquals(Start.Kind.WARM_AFTER_KEXEC, warm.start().kind());
+    assertArrayEquals(new byte[] {1}, warm.getIfPresent("key"));
+    third.emulateKexec();
+
+    LiveUpdate last = emulated();
+    try (Session aside = last.retrieveSession("cache.refused");
+        MemFd memory = aside.retrieve(1);
+        MemoryRegion region = memory.map()) {
+      assertEquals(42, region.getLong(0));
+    }
+  }
+
+  private WarmCache<String, byte[]> session(LiveUpdate luo) throws IOException {
+    return WarmCache.builder(Codec.STRING, Codec.BYTES)
+        .capacity(CAPACITY)
+        .session(luo, "cache")
+        .open();
+  }
+
+  private LiveUpdate emulated() {
+    return LiveUpdate.builder()
+        .bridge(BridgeType.EMULATOR)
+        .emulatorDirectory(folder.resolve("machine"))
+        .open();
+  }
+}
