@@ -17,6 +17,9 @@ final class Ring {
   /** Addresses are counted in units of 8 bytes, 49 bits wide, and compared as distances. */
   private static final long ADDRESS_MASK = (1L << 49) - 1;
 
+  /** No ring gets so far: an exbibyte. */
+  private static final long FARTHEST = 1L << 60;
+
   private final Memory memory;
   private final long base;
   private final long bytes;
@@ -78,7 +81,11 @@ final class Ring {
   String damage() {
     long head = ends.head;
     long tail = ends.tail;
-    if (head < tail || head - tail > bytes || tail < 0 || ((head | tail) & 7) != 0) {
+    if (head < tail
+        || head - tail > bytes
+        || tail < 0
+        || head > FARTHEST
+        || ((head | tail) & 7) != 0) {
       return "a ring of " + bytes + " bytes is said to reach from " + tail + " to " + head;
     }
     return null;

@@ -82,6 +82,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     this.misses = builder.recordStats ? new LongAdder() : null;
     Arrays.setAll(loading, i -> new ReentrantLock());
     Start found = memory.origin();
+    boolean isZero = !found.isWarm();
     String refused = null;
     if (found.isWarm() && CacheFormat.isUnmade(memory.region())) {
       found = new Start(Start.Kind.COLD, "the making of the old memory was cut off");
@@ -94,6 +95,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     if (refused != null) {
       boolean keep = builder.onRefusal == OnRefusal.KEEP;
       found = new Start(Start.Kind.COLD, refused + (keep ? "; " + memory.setAside() : ""));
+      isZero = keep;
     }
     this.region = memory.region();
     boolean closed = region.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
@@ -101,7 +103,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
       CacheFormat.create(
           region,
           layout,
-          region.getLong(CacheFormat.MAGIC_AT) == 0,
+          isZero,
           new SecureRandom().nextLong(),
           builder.clock != null ? builder.clock.getAsLong() : System.currentTimeMillis(),
           keys,

@@ -153,6 +153,23 @@ class RefusalTest {
   }
 
   @Test
+  void nothingOfWhatIsWrittenOverIsBelieved() throws IOException {
+    byte[] bytes = left();
+    Arrays.fill(bytes, (byte) 0x28);
+    Arrays.fill(bytes, 0, 8, (byte) 0);
+    Files.write(folder.resolve("cache"), bytes);
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.REPLACE)) {
+      assertEquals(0, cache.size());
+      for (int i = 0; i < 5000; i++) {
+        cache.put("key " + i, new byte[500]);
+        assertEquals(500, cache.getIfPresent("key " + i).length);
+      }
+      assertTrue(cache.verify().isClean());
+      assertEquals(0, cache.stats().corruptions());
+    }
+  }
+
+  @Test
   void aForeignMemfdStaysInASessionOfItsOwnOverTheNextKexecToo() throws IOException {
     LiveUpdate first = emulated();
     Session foreign = first.createSession("cache");
