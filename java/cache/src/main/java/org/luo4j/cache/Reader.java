@@ -202,8 +202,14 @@ final class Reader {
     return at < 0 ? -1 : Entry.bytes(memory, at, ring(slot).end());
   }
 
+  /** As {@link #isTrusted(Ring, long, long)}, of the entry that a slot names. */
+  boolean isTrusted(long slot, long at) {
+    Ring ring = ring(slot);
+    return isTrusted(ring, ring.position(slot), at);
+  }
+
   /** Whether an entry that fits in its ring is this process's, or whole: that is seen once. */
-  boolean isTrusted(Ring ring, long position, long at) {
+  private boolean isTrusted(Ring ring, long position, long at) {
     if (ring.isTrusted(position, at)) {
       return true;
     }
@@ -240,10 +246,8 @@ final class Reader {
           return null;
         }
         if (bytes(slot) >= 0 && !Entry.isDead(memory, offset(slot))) {
-          Ring ring = ring(slot);
           long at = offset(slot);
-          if (!isTrusted(ring, ring.position(slot), at)
-              || !index.isPlaceOf(place, slot, hash(at))) {
+          if (!isTrusted(slot, at) || !index.isPlaceOf(place, slot, hash(at))) {
             corrupt.increment();
             return null;
           }
@@ -296,16 +300,7 @@ final class Reader {
    * hint, with which it is found again sooner.
    */
   long find(byte[] key, long hash, long hint) {
-    if (hint >= 0) {
-      long slot = memory.getLongAcquire(hint);
-      if (slot >>> TAG_SHIFT == Index.tag(hash)) {
-        long at = offset(slot);
-        if (at >= 0 && Entry.isLive(memory, at, ring(slot).end(), key)) {
-          return hint;
-        }
-      }
-    }
-    return find(key, hash);
+    return hint >= 0 && isSlotOf(key, Index.tag(hash), hint) ? hint : find(key, hash);
   }
 
   /** As {@link #find(byte[], long, long)}, without a hint. */
@@ -314,16 +309,22 @@ final class Reader {
     long bucket = index.first(hash);
     for (int choice = 0; choice < 2; choice++) {
       for (long place = bucket; place < bucket + BUCKET_BYTES; place += 8) {
-        long slot = memory.getLongAcquire(place);
-        if (slot >>> TAG_SHIFT == tag) {
-          long at = offset(slot);
-          if (at >= 0 && Entry.isLive(memory, at, ring(slot).end(), key)) {
-            return place;
-          }
+        if (isSlotOf(key, tag, place)) {
+          return place;
         }
       }
       bucket = index.other(bucket, tag);
     }
     return -1;
+  }
+
+  /** Whether the slot at a place names the live entry of a key. */
+  private boolean isSlotOf(byte[] key, long tag, long place) {
+    long slot = memory.getLongAcquire(place);
+    if (slot >>> TAG_SHIFT != tag) {
+      return false;
+    }
+    long at = offset(slot);
+    return at >= 0 && Entry.isLive(memory, at, ring(slot).end(), key);
   }
 }

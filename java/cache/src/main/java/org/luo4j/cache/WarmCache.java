@@ -474,15 +474,17 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return the value, or null where the loader gave none
    */
   public V get(K key, Function<? super K, ? extends V> loader) {
-    V present = getIfPresent(key);
+    byte[] bytes = keys.encode(key);
+    long hash = reader.hash(bytes);
+    byte[] present = reader.get(bytes, hash);
+    count(present != null);
     if (present != null) {
-      return present;
+      return values.decode(present);
     }
-    ReentrantLock one = loading[(int) (reader.hash(keys.encode(key)) >>> 32) & LOADER_LOCKS - 1];
+    ReentrantLock one = loading[(int) (hash >>> 32) & LOADER_LOCKS - 1];
     one.lock();
     try {
-      byte[] bytes = keys.encode(key);
-      byte[] value = reader.get(bytes, reader.hash(bytes));
+      byte[] value = reader.get(bytes, hash);
       if (value != null) {
         return values.decode(value);
       }

@@ -194,8 +194,7 @@ final class Writer {
     if (listener == null) {
       return;
     }
-    Ring ring = reader.ring(slot);
-    if (reader.isTrusted(ring, ring.position(slot), at)) {
+    if (reader.isTrusted(slot, at)) {
       listener.removed(Entry.key(memory, at), Entry.value(memory, at), cause);
     } else {
       reader.corrupt.increment();
@@ -308,11 +307,11 @@ final class Writer {
 
   /** Marks an entry dead that no slot names any more, and offers its place. */
   private void retire(long slot, long at, long bytes) {
-    Ring ring = reader.ring(slot);
     // A damaged length would have the place reach into the next entry.
-    boolean reusable = Entry.isShort(memory, at) && reader.isTrusted(ring, ring.position(slot), at);
+    boolean reusable = Entry.isShort(memory, at) && reader.isTrusted(slot, at);
     Entry.kill(memory, at);
     if (reusable) {
+      Ring ring = reader.ring(slot);
       ring.holes.add(ring.position(slot), (int) bytes);
     }
     if ((++retired & RETIRED_A_PERIOD - 1) == 0) {
@@ -404,7 +403,7 @@ final class Writer {
 
   private void reclaim(Ring ring, long at, long bytes, long hash, long place, boolean keep) {
     long slot = memory.getLongVolatile(place);
-    if (!reader.isTrusted(ring, ring.position(slot), at)) {
+    if (!reader.isTrusted(slot, at)) {
       reader.corrupt.increment();
       change(place, slot, EMPTY, -1, -charge(bytes));
       Entry.kill(memory, at);
