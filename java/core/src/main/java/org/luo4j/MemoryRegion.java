@@ -27,7 +27,10 @@ import org.luo4j.internal.memory.ChunkedMemory;
  */
 public final class MemoryRegion implements AutoCloseable {
 
-  private static final Cleaner CLEANER = Cleaner.create();
+  /** Made where it is first needed, as it starts a thread. */
+  private static final class Unmapping {
+    static final Cleaner CLEANER = Cleaner.create();
+  }
 
   private final Bridge bridge;
   private final long address;
@@ -90,7 +93,7 @@ public final class MemoryRegion implements AutoCloseable {
     for (int i = 0; i < views.length; i++) {
       int length = ChunkedMemory.viewLength(size, i);
       ByteBuffer root = bridge.view(address + (long) i * ChunkedMemory.STRIDE, length);
-      CLEANER.register(root, release);
+      Unmapping.CLEANER.register(root, release);
       views[i] = writable ? root : root.asReadOnlyBuffer();
     }
     return views;

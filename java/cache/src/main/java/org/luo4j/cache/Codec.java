@@ -2,9 +2,6 @@
 package org.luo4j.cache;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Function;
 
@@ -60,62 +57,28 @@ public interface Codec<T> {
    * As arrays are equal only to themselves, collections of keys or values want {@link
    * #BYTE_BUFFER}.
    */
-  Codec<byte[]> BYTES = of("bytes", bytes -> bytes, bytes -> bytes);
+  Codec<byte[]> BYTES = new Codecs.Bytes();
 
   /**
    * The remaining bytes of a buffer, whose position stays. Decoding gives a new heap buffer of
    * exactly these bytes, big-endian as all new ones are, writable, and the caller's own.
    */
-  Codec<ByteBuffer> BYTE_BUFFER =
-      of(
-          "byte-buffer",
-          buffer -> {
-            byte[] bytes = new byte[buffer.remaining()];
-            buffer.get(buffer.position(), bytes);
-            return bytes;
-          },
-          ByteBuffer::wrap);
+  Codec<ByteBuffer> BYTE_BUFFER = new Codecs.Buffers();
 
   /**
    * Text in UTF-8. Text with an unpaired surrogate, which UTF-8 has no bytes for, is refused with
    * an IllegalArgumentException.
    */
-  Codec<String> STRING =
-      of(
-          "utf-8",
-          text -> {
-            requirePairs(text);
-            return text.getBytes(StandardCharsets.UTF_8);
-          },
-          bytes -> new String(bytes, StandardCharsets.UTF_8));
+  Codec<String> STRING = new Codecs.Utf8();
 
   /** Longs, 8 bytes little-endian. */
-  Codec<Long> LONG =
-      of(
-          "i64",
-          value -> ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, value).array(),
-          bytes -> ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong());
+  Codec<Long> LONG = new Codecs.Longs();
 
   /** Ints, 4 bytes little-endian. */
-  Codec<Integer> INT =
-      of(
-          "i32",
-          value -> ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(0, value).array(),
-          bytes -> ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt());
+  Codec<Integer> INT = new Codecs.Ints();
 
   /** UUIDs, 16 bytes big-endian (RFC 9562). */
-  Codec<UUID> UUID =
-      of(
-          "uuid",
-          value ->
-              ByteBuffer.allocate(16)
-                  .putLong(value.getMostSignificantBits())
-                  .putLong(value.getLeastSignificantBits())
-                  .array(),
-          bytes -> {
-            ByteBuffer buffer = ByteBuffer.wrap(bytes);
-            return new UUID(buffer.getLong(), buffer.getLong());
-          });
+  Codec<UUID> UUID = new Codecs.Uuids();
 
   /**
    * A codec of two functions, which any thread may call.
@@ -127,40 +90,6 @@ public interface Codec<T> {
    * @return the codec
    */
   static <T> Codec<T> of(String name, Function<T, byte[]> encode, Function<byte[], T> decode) {
-    Objects.requireNonNull(name, "name");
-    Objects.requireNonNull(encode, "encode");
-    Objects.requireNonNull(decode, "decode");
-    return new Codec<>() {
-      @Override
-      public String name() {
-        return name;
-      }
-
-      @Override
-      public byte[] encode(T value) {
-        return encode.apply(
-            Objects.requireNonNull(value, "null has no bytes: keys and values are not null"));
-      }
-
-      @Override
-      public T decode(byte[] bytes) {
-        return decode.apply(bytes);
-      }
-    };
-  }
-
-  private static void requirePairs(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (Character.isSurrogate(text.charAt(i))) {
-        if (Character.charCount(text.codePointAt(i)) == 1) {
-          throw new IllegalArgumentException(
-              String.format(
-                  "text has an unpaired surrogate, U+%04X, at index %d, which UTF-8 has no bytes"
-                      + " for: take it out, or encode such text with a codec of your own",
-                  (int) text.charAt(i), i));
-        }
-        i++;
-      }
-    }
+    return new Codecs.OfFunctions<>(name, encode, decode);
   }
 }

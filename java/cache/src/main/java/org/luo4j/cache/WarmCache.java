@@ -39,8 +39,6 @@ import org.luo4j.MemoryRegion;
  */
 public final class WarmCache<K, V> implements AutoCloseable {
 
-  private static final System.Logger LOGGER = System.getLogger(WarmCache.class.getName());
-
   /** How often a thread looks for the write lock before it sleeps. */
   private static final int SPINS = 200;
 
@@ -80,16 +78,20 @@ public final class WarmCache<K, V> implements AutoCloseable {
     this.listener = builder.listener;
     this.hits = builder.recordStats ? new LongAdder() : null;
     this.misses = builder.recordStats ? new LongAdder() : null;
-    Arrays.setAll(loading, i -> new ReentrantLock());
+    for (int i = 0; i < LOADER_LOCKS; i++) {
+      loading[i] = new ReentrantLock();
+    }
     Start found = memory.origin();
     boolean isZero = !found.isWarm();
     String refused = null;
+    Writer old = null;
     if (found.isWarm() && CacheFormat.isUnmade(memory.region())) {
       found = new Start(Start.Kind.COLD, "the making of the old memory was cut off");
     } else if (found.isWarm()) {
       refused = CacheFormat.refuse(memory.region(), layout, keys, values);
       if (refused == null) {
-        refused = writer(builder, layout, memory.region()).damage();
+        old = writer(builder, layout, memory.region());
+        refused = old.damage();
       }
     }
     if (refused != null) {
@@ -113,7 +115,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         closed || found.kind() != Start.Kind.WARM_AFTER_RESTART
             ? found
             : new Start(Start.Kind.WARM_AFTER_CRASH, found.reason());
-    this.writer = writer(builder, layout, region);
+    this.writer = found.isWarm() ? old : writer(builder, layout, region);
     this.reader = writer.reader();
     if (found.isWarm() && !closed) {
       writer.recover();
@@ -158,7 +160,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
         try {
           listener.onRemoval(keys.decode(removal.key), values.decode(removal.value), removal.cause);
         } catch (RuntimeException e) {
-          LOGGER.log(System.Logger.Level.WARNING, "the removal listener failed", e);
+          System.getLogger(WarmCache.class.getName())
+              .log(System.Logger.Level.WARNING, "the removal listener failed", e);
         }
       }
     }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.function.Function;
+
+/**
+ * The codecs that {@link Codec} offers. Classes, not lambdas, of which the first ones cost a new
+ * JVM more time than all the rest of opening a cache.
+ */
+final class Codecs {
+
+  private Codecs() {}
+
+  /** A codec that refuses null. */
+  private abstract static class Named<T> implements Codec<T> {
+    private final String name;
+
+    Named(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public final String name() {
+      return name;
+    }
+
+    @Override
+    public final byte[] encode(T value) {
+      return bytes(
+          Objects.requireNonNull(value, "null has no bytes: keys and values are not null"));
+    }
+
+    abstract byte[] bytes(T value);
+  }
+
+  static final class Bytes extends Named<byte[]> {
+    Bytes() {
+      super("bytes");
+    }
+
+    @Override
+    byte[] bytes(byte[] value) {
+      return value;
+    }
+
+    @Override
+    public byte[] decode(byte[] bytes) {
+      return bytes;
+    }
+  }
+
+  static final class Buffers extends Named<ByteBuffer> {
+    Buffers() {
+      super("byte-buffer");
+    }
+
+    @Override
+    byte[] bytes(ByteBuffer value) {
+      byte[] bytes = new byte[value.remaining()];
+      value.get(value.position(), bytes);
+      return bytes;
+    }
+
+    @Override
+    public ByteBuffer decode(byte[] bytes) {
+      return ByteBuffer.wrap(bytes);
+    }
+  }
+
+  static final class Utf8 extends Named<String> {
+    Utf8() {
+      super("utf-8");
+    }
+
+    @Override
+    byte[] bytes(String value) {
+      requirePairs(value);
+      return value.getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public String decode(byte[] bytes) {
+      return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    private static void requirePairs(String text) {
+      for (int i = 0; i < text.length(); i++) {
+        if (Character.isSurrogate(text.charAt(i))) {
+          if (Character.charCount(text.codePointAt(i)) == 1) {
+            throw new IllegalArgumentException(
+                String.format(
+                    "text has an unpaired surrogate, U+%04X, at index %d, which UTF-8 has no bytes"
+                        + " for: take it out, or encode such text with a codec of your own",
+                    (int) text.charAt(i), i));
+          }
+          i++;
+        }
+      }
+    }
+  }
+
+  static final class Longs extends Named<Long> {
+    Longs() {
+      super("i64");
+    }
+
+    @Override
+    byte[] bytes(Long value) {
+      return ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, value).array();
+    }
+
+    @Override
+    public Long decode(byte[] bytes) {
+      return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
+    }
+  }
+
+  static final class Ints extends Named<Integer> {
+    Ints() {
+      super("i32");
+    }
+
+    @Override
+    byte[] bytes(Integer value) {
+      return ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(0, value).array();
+    }
+
+    @Override
+    public Integer decode(byte[] bytes) {
+      return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt();
+    }
+  }
+
+  static final class Uuids extends Named<UUID> {
+    Uuids() {
+      super("uuid");
+    }
+
+    @Override
+    byte[] bytes(UUID value) {
+      return ByteBuffer.allocate(16)
+          .putLong(value.getMostSignificantBits())
+          .putLong(value.getLeastSignificantBits())
+          .array();
+    }
+
+    @Override
+    public UUID decode(byte[] bytes) {
+      ByteBuffer buffer = ByteBuffer.wrap(bytes);
+      return new UUID(buffer.getLong(), buffer.getLong());
+    }
+  }
+
+  /** Of two functions of the user's. */
+  static final class OfFunctions<T> extends Named<T> {
+    private final Function<T, byte[]> encode;
+    private final Function<byte[], T> decode;
+
+    OfFunctions(String name, Function<T, byte[]> encode, Function<byte[], T> decode) {
+      super(Objects.requireNonNull(name, "name"));
+      this.encode = Objects.requireNonNull(encode, "encode");
+      this.decode = Objects.requireNonNull(decode, "decode");
+    }
+
+    @Override
+    byte[] bytes(T value) {
+      return encode.apply(value);
+    }
+
+    @Override
+    public T decode(byte[] bytes) {
+      return decode.apply(bytes);
+    }
+  }
+}
