@@ -15,13 +15,13 @@ import org.luo4j.MemoryRegion;
  * Where a cache's memory comes from, and what holds it. One owner, which the operating system sees
  * to: it drops the hold of a process that has ended.
  */
-abstract class CacheMemory implements Closeable {
+interface CacheMemory extends Closeable {
 
   /** The memory, to be read and written. */
-  abstract MemoryRegion region();
+  MemoryRegion region();
 
   /** Cold with the reason, where the memory is new and all zero; else where it came from. */
-  abstract Start origin();
+  Start origin();
 
   /**
    * Keeps what is there aside and takes new memory, all zero, in its place.
@@ -29,13 +29,13 @@ abstract class CacheMemory implements Closeable {
    * @return where the old memory is now, in words
    * @throws IOException when something was kept aside before, or there is no room
    */
-  abstract String setAside() throws IOException;
+  String setAside() throws IOException;
 
   /** Gives up what was kept aside; whether there was anything. */
-  abstract boolean discardAside() throws IOException;
+  boolean discardAside() throws IOException;
 
   /** A file, which a lock on it holds. */
-  static final class OfFile extends CacheMemory {
+  final class OfFile implements CacheMemory {
 
     private final Path file;
     private final Path aside;
@@ -100,17 +100,17 @@ abstract class CacheMemory implements Closeable {
     }
 
     @Override
-    MemoryRegion region() {
+    public MemoryRegion region() {
       return region;
     }
 
     @Override
-    Start origin() {
+    public Start origin() {
       return origin;
     }
 
     @Override
-    String setAside() throws IOException {
+    public String setAside() throws IOException {
       if (Files.exists(aside)) {
         throw new IOException(
             file
@@ -130,7 +130,7 @@ abstract class CacheMemory implements Closeable {
     }
 
     @Override
-    boolean discardAside() throws IOException {
+    public boolean discardAside() throws IOException {
       return Files.deleteIfExists(aside);
     }
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
-import java.nio.file.Path;
 
 /** The machine's page size, as the kernel tells each process: getauxval(3), AT_PAGESZ. */
 final class PageSize {
@@ -22,10 +21,8 @@ final class PageSize {
   }
 
   private static int read() {
-    try {
-      ByteBuffer vector =
-          ByteBuffer.wrap(Files.readAllBytes(Path.of("/proc/self/auxv")))
-              .order(ByteOrder.nativeOrder());
+    try (FileInputStream file = new FileInputStream("/proc/self/auxv")) {
+      ByteBuffer vector = ByteBuffer.wrap(file.readAllBytes()).order(ByteOrder.nativeOrder());
       while (vector.remaining() >= 16) {
         long type = vector.getLong();
         long value = vector.getLong();

@@ -13,7 +13,7 @@ import org.luo4j.Session;
  * A memfd that a session preserves from birth, so that a kexec carries it over. It is held by the
  * session, which one process at a time can have.
  */
-final class SessionMemory extends CacheMemory {
+final class SessionMemory implements CacheMemory {
 
   /** The memory's token in its session. */
   private static final long TOKEN = 1;
@@ -124,17 +124,17 @@ final class SessionMemory extends CacheMemory {
   }
 
   @Override
-  MemoryRegion region() {
+  public MemoryRegion region() {
     return region;
   }
 
   @Override
-  Start origin() {
+  public Start origin() {
     return origin;
   }
 
   @Override
-  String setAside() throws IOException {
+  public String setAside() throws IOException {
     // A file in one session cannot be in another: the duplicate goes on when the first is closed.
     MemFd old = held.memory.duplicate();
     region.close();
@@ -152,7 +152,7 @@ final class SessionMemory extends CacheMemory {
   }
 
   @Override
-  boolean discardAside() {
+  public boolean discardAside() {
     if (aside == null) {
       return false;
     }
