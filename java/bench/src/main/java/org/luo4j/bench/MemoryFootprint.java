@@ -12,12 +12,15 @@ import java.util.Set;
 /**
  * Bytes for each entry beyond its key and value: what the heap holds more after a collection, and
  * what the process has more in memory (all of its heap is there from the start), over filling a
- * store. Each peer and value size has a JVM of its own, in which a small store was used before, so
- * that code and classes count for little. Linux only.
+ * store. Each peer and value size has a JVM of its own, in which another store was used before and
+ * closed, so that classes and compiled code count for little. Linux only.
  */
 final class MemoryFootprint {
 
   private static final Set<String> OPTIONS = Set.of("peers", "value-sizes", "entries", "output");
+
+  /** Entries that it takes for the compilers to be done. */
+  private static final long WARM_UP = 200_000;
 
   private MemoryFootprint() {}
 
@@ -116,7 +119,7 @@ final class MemoryFootprint {
       Child.answer(
           () -> {
             Peer peer = Peer.named(args[0]);
-            Probe.tryOut(peer);
+            Probe.tryOut(peer, WARM_UP);
             Path directory = Folders.temporary("memory");
             try {
               StoreSpec spec =

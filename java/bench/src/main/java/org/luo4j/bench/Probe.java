@@ -17,16 +17,16 @@ final class Probe {
   public static void main(String[] args) {
     Child.answer(
         () -> {
-          tryOut(Peer.named(args[0]));
+          tryOut(Peer.named(args[0]), 1000);
           return List.of("ok");
         });
   }
 
-  /** Fills a small store, reads it both ways, and closes it. */
-  static void tryOut(Peer peer) throws Exception {
+  /** Fills a store of values of 100 bytes, reads it both ways, and closes it. */
+  static void tryOut(Peer peer, long entries) throws Exception {
     Path directory = Folders.temporary("probe");
     try {
-      StoreSpec spec = new StoreSpec(1000, 100, directory);
+      StoreSpec spec = new StoreSpec(entries, 100, directory);
       try (Store store = peer.open(spec)) {
         Entries.fill(store, spec);
         Entries.fill(store, spec);

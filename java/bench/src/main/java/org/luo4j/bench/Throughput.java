@@ -122,7 +122,7 @@ final class Throughput {
             Arguments arguments = new Arguments(args, OPTIONS);
             Peer peer = Peer.named(arguments.get("peers"));
             Path output = Path.of(arguments.get("output"));
-            Probe.tryOut(peer);
+            Probe.tryOut(peer, 1000);
             try (Session session = new Session(output, QUICK_LOG)) {
               for (String threads : arguments.list("threads", "1,2")) {
                 for (String operation : arguments.list("operations", "get,put,mixed,read")) {

@@ -50,7 +50,7 @@ class BenchTest {
       value = Peer.class,
       names = {"WARMCACHE", "CHM", "CHM_COPY", "CAFFEINE", "CAFFEINE_SNAPSHOT"})
   void heapStoresAnswerAsTheyShould(Peer peer) throws Exception {
-    Probe.tryOut(peer);
+    Probe.tryOut(peer, 1000);
   }
 
   @Test
