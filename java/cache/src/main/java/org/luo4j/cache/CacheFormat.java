@@ -28,8 +28,9 @@ import org.luo4j.MemoryRegion;
  *   192  u64 small head   256  u64 small tail     each in a cache line of its own
  *   320  u64 main head    384  u64 main tail
  *   448  u64 entries      456  u64 live bytes
- *   512  the latest change of them: u64 slot's place, u64 slot, u64 entries, u64 live bytes after
- *   576  the latest move of a slot: u64 from, u64 to; from is 0 when it is done
+ *   512  the change of them under way: u64 slot's place, 0 for none; then what is there after it,
+ *        u64 slot, u64 entries, u64 live bytes, and before it, u64 slot
+ *   576  the move of a slot under way: u64 from, 0 for none, u64 to, u64 slot
  *   640  u64 the latest time seen, ms since 1970
  *
  *   slot      | tag: 12 | uses: 2 | ring: 1 | address: 49, in units of 8 bytes |    0: empty
@@ -89,8 +90,10 @@ final class CacheFormat {
   static final int CHANGE_SLOT_AT = 520;
   static final int CHANGE_ENTRIES_AT = 528;
   static final int CHANGE_LIVE_AT = 536;
+  static final int CHANGE_OLD_AT = 544;
   static final int MOVE_FROM_AT = 576;
   static final int MOVE_TO_AT = 584;
+  static final int MOVE_SLOT_AT = 592;
   static final int LATEST_AT = 640;
 
   static final long OPEN = 0;

@@ -6,7 +6,7 @@ package org.luo4j.cache;
  *
  * @param hits lookups that found a value
  * @param misses lookups that did not
- * @param evictions entries that were pushed out
+ * @param evictions entries that were pushed out, or found to have expired
  * @param corruptions entries whose checksum did not hold: they were misses
  */
 public record CacheStats(long hits, long misses, long evictions, long corruptions) {

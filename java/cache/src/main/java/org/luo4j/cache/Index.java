@@ -9,7 +9,8 @@ import static org.luo4j.cache.CacheFormat.BUCKET_BYTES;
  * another slot is moved to its other bucket (cuckoo hashing; Pagh and Rodler 2001, partial keys as
  * in Fan et al. 2014). A slot is named by its place, the offset in the memory.
  *
- * <p>Any thread may read; the holder of the write lock changes it.
+ * <p>Any thread may read, count a use, and replace the slot of a key by another of the same key;
+ * the holder of the write lock does all else.
  */
 final class Index {
 
@@ -27,7 +28,7 @@ final class Index {
   private final long end;
   private final long buckets;
 
-  /** Counts the moves of slots between buckets, for readers that found nothing. */
+  /** Twice the moves of slots between buckets, one less during one: for who found nothing. */
   private volatile int moves;
 
   private final long[] searched = new long[SEARCH];
@@ -42,6 +43,11 @@ final class Index {
 
   int moves() {
     return moves;
+  }
+
+  /** Whether no slot was moved while all places of a hash were looked at. */
+  boolean isStill(int movesBefore) {
+    return movesBefore == moves && (movesBefore & 1) == 0;
   }
 
   /** How many slots lie before a place. */
@@ -92,7 +98,7 @@ final class Index {
 
   // ---- changes ----
 
-  /** Replaces a slot whose uses readers may be counting; whether the same entry was in it. */
+  /** Replaces a slot, whatever its uses are by now; whether it still named the same entry. */
   boolean replace(long place, long slot, long replacement) {
     long seen = slot;
     while (!memory.compareAndSetLong(place, seen, replacement)) {
@@ -163,14 +169,21 @@ final class Index {
     return empty;
   }
 
-  /** A reader may find the entry in both places, or miss it in between and look again. */
+  /**
+   * The slot is in neither place for a moment, in which {@link #moves} is odd: so an overwrite,
+   * which takes no lock, never finds it in both.
+   */
   private void move(long place, long target) {
     memory.putLongRelease(CacheFormat.MOVE_TO_AT, target);
     memory.putLongRelease(CacheFormat.MOVE_FROM_AT, place);
-    long slot = memory.getLongVolatile(place);
-    memory.putLongRelease(target, slot);
     moves++;
-    replace(place, slot, EMPTY);
+    long slot = memory.getLongVolatile(place);
+    memory.putLongRelease(CacheFormat.MOVE_SLOT_AT, slot);
+    while (!memory.compareAndSetLong(place, slot, EMPTY)) {
+      slot = memory.getLongVolatile(place); // used, or overwritten
+      memory.putLongRelease(CacheFormat.MOVE_SLOT_AT, slot);
+    }
+    memory.putLongRelease(target, slot);
     moves++;
     memory.putLongRelease(CacheFormat.MOVE_FROM_AT, 0);
   }
@@ -182,8 +195,9 @@ final class Index {
     if (place != 0
         && isPlace(place)
         && isPlace(target)
-        && isSame(memory.getLong(place), memory.getLong(target))) {
-      memory.putLongRelease(place, EMPTY);
+        && memory.getLong(place) == EMPTY
+        && memory.getLong(target) == EMPTY) {
+      memory.putLongRelease(target, memory.getLong(CacheFormat.MOVE_SLOT_AT));
     }
     memory.putLongRelease(CacheFormat.MOVE_FROM_AT, 0);
   }

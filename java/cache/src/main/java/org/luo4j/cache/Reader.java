@@ -180,9 +180,10 @@ final class Reader {
         Reference.reachabilityFence(slots);
         bucket = index.other(bucket, tag);
       }
-      if (!again && before == index.moves()) {
+      if (!again && index.isStill(before)) {
         return ABSENT;
       }
+      Thread.onSpinWait();
     }
   }
 
@@ -296,14 +297,9 @@ final class Reader {
   }
 
   /**
-   * Finds the slot of a key: its place in the index, or -1. Sure under the write lock; without, a
-   * hint, with which it is found again sooner.
+   * Finds the slot of a key: its place in the index, or -1. Sure under the write lock; without, it
+   * may find none while slots are moved.
    */
-  long find(byte[] key, long hash, long hint) {
-    return hint >= 0 && isSlotOf(key, Index.tag(hash), hint) ? hint : find(key, hash);
-  }
-
-  /** As {@link #find(byte[], long, long)}, without a hint. */
   long find(byte[] key, long hash) {
     long tag = Index.tag(hash);
     long bucket = index.first(hash);
@@ -320,11 +316,15 @@ final class Reader {
 
   /** Whether the slot at a place names the live entry of a key. */
   private boolean isSlotOf(byte[] key, long tag, long place) {
-    long slot = memory.getLongAcquire(place);
+    return offsetOf(memory.getLongAcquire(place), key, tag) >= 0;
+  }
+
+  /** Where the live entry of a key lies that a slot names, or -1 when it is not of this key. */
+  long offsetOf(long slot, byte[] key, long tag) {
     if (slot >>> TAG_SHIFT != tag) {
-      return false;
+      return -1;
     }
     long at = offset(slot);
-    return at >= 0 && Entry.isLive(memory, at, ring(slot).end(), key);
+    return at >= 0 && Entry.isLive(memory, at, ring(slot).end(), key) ? at : -1;
   }
 }

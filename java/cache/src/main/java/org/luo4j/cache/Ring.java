@@ -15,7 +15,7 @@ package org.luo4j.cache;
 final class Ring {
 
   /** Addresses are counted in units of 8 bytes, 49 bits wide, and compared as distances. */
-  private static final long ADDRESS_MASK = (1L << 49) - 1;
+  static final long ADDRESS_MASK = (1L << 49) - 1;
 
   /** No ring gets so far: an exbibyte. */
   private static final long FARTHEST = 1L << 60;
@@ -43,7 +43,18 @@ final class Ring {
   /** What the writer changes all the time, apart from what readers read. */
   private final Ends ends = new Ends();
 
-  /** Places of dead entries. */
+  /** From here on an overwrite may take dead entries' places; it never decreases. */
+  private volatile long reusable;
+
+  /** {@link #reusable} when the present period began, and the one before. */
+  private long reusableAtStart;
+
+  private long reusableBefore;
+
+  /** The head when an entry was evicted last. */
+  private long evictedAt = Long.MIN_VALUE / 2;
+
+  /** Places of dead entries, for the holder of the write lock. */
   final Holes holes = new Holes();
 
   /** Positions, in bytes. */
@@ -71,6 +82,9 @@ final class Ring {
     this.lap = ends.head - Math.floorMod(ends.head, bytes);
     this.old = ends.head;
     this.verified = isEmpty() ? null : new Verified(bytes);
+    raiseReusable();
+    reusableAtStart = reusable;
+    reusableBefore = reusable;
   }
 
   long bytes() {
@@ -198,6 +212,42 @@ final class Ring {
     memory.putLongRelease(headAt, newHead);
   }
 
+  /**
+   * Whether the tail may pass the oldest entry: no overwrite that is under way is writing there. It
+   * may be when periods have begun.
+   */
+  boolean mayPass() {
+    return ends.tail < reusableBefore;
+  }
+
+  /** An entry is being evicted. */
+  void evicted() {
+    evictedAt = ends.head;
+  }
+
+  /** The oldest position that a new entry may take: where entries are evicted, the young half. */
+  long youngFrom() {
+    return ends.head - evictedAt < bytes ? Math.max(ends.tail, ends.head - bytes / 2) : ends.tail;
+  }
+
+  /** From here on dead entries' places may be taken by an overwrite that is pinned. */
+  long reusable() {
+    return reusable;
+  }
+
+  /** To be called before a period begins: what overwrites may take moves on with the ring. */
+  void raiseReusable() {
+    long from = Math.max(ends.tail + bytes / 16, youngFrom());
+    if (from - reusable > bytes / 64) {
+      reusable = from;
+    }
+  }
+
+  /** Lets no overwrite take a place any more, until entries have been added. */
+  void forbidReuse() {
+    reusable = ends.head;
+  }
+
   /** Gives up what is before a position; no slot may name it any more. */
   void release(long newTail) {
     ends.tail = newTail;
@@ -210,6 +260,8 @@ final class Ring {
       freed = ends.tailBefore;
     }
     ends.tailBefore = ends.tail;
+    reusableBefore = reusableAtStart;
+    reusableAtStart = reusable;
     holes.advance();
   }
 }

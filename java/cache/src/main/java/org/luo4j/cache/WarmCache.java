@@ -537,10 +537,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
     long hash = reader.hash(bytes);
     int expiry = expiry(ageMillis);
     int check = Entry.check(bytes, encoded, expiry);
-    long hint = reader.find(bytes, hash); // without the lock, which it is to be held for less
+    Overwrites.Result overwritten =
+        listener == null
+            ? writer.overwrites().tryPut(bytes, hash, encoded, expiry, check)
+            : Overwrites.Result.NOT_HERE;
+    if (overwritten == Overwrites.Result.DONE) {
+      return;
+    }
     lock();
     try {
-      writer.put(bytes, hash, encoded, expiry, check, hint);
+      if (overwritten == Overwrites.Result.NOT_YET && writer.newPeriod()) {
+        writer.newPeriod();
+      }
+      writer.put(bytes, hash, encoded, expiry, check);
     } finally {
       unlock();
     }
@@ -664,7 +673,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** A change that is made of what is there, at once. */
   interface Change {
     /**
-     * What to do.
+     * What to do; asked again where the key's value has been overwritten meanwhile.
      *
      * @param present the bytes of the value, or null
      * @return the bytes of the new value; null to remove; {@code present} itself to leave it
@@ -695,13 +704,20 @@ public final class WarmCache<K, V> implements AutoCloseable {
     long hash = reader.hash(bytes);
     lock();
     try {
-      byte[] present = reader.get(bytes, hash);
-      byte[] value = change.of(present);
-      if (value == null) {
-        writer.remove(bytes, hash, RemovalCause.EXPLICIT);
-      } else if (value != present) {
-        int expiry = expiry(expireMillis);
-        writer.put(bytes, hash, value, expiry, Entry.check(bytes, value, expiry), -1);
+      boolean done = false;
+      while (!done) {
+        long slot = writer.slotOf(bytes, hash);
+        byte[] present = reader.get(bytes, hash);
+        byte[] value = change.of(present);
+        if (value == null) {
+          done = writer.tryRemove(bytes, hash, slot);
+        } else if (value != present) {
+          int expiry = expiry(expireMillis);
+          int check = Entry.check(bytes, value, expiry);
+          done = writer.tryPut(bytes, hash, value, expiry, check, slot);
+        } else {
+          done = true;
+        }
       }
     } finally {
       unlock();

@@ -37,6 +37,7 @@ final class Writer {
   private final long liveLimit;
   private final long smallShare;
   private final Ghosts ghosts;
+  private final Overwrites overwrites;
 
   private Listener listener;
   private long entries;
@@ -55,6 +56,7 @@ final class Writer {
     this.liveLimit = capacity / 10 * 9;
     this.smallShare = liveLimit / 10;
     this.ghosts = new Ghosts(index.slots());
+    this.overwrites = new Overwrites(reader);
     this.entries = reader.entries();
     this.live = reader.liveBytes();
   }
@@ -74,17 +76,30 @@ final class Writer {
   /** Finishes what a killed process was at. */
   void recover() {
     index.finishMove();
-    long place = memory.getLong(CacheFormat.CHANGE_PLACE_AT);
-    if (place != 0
-        && index.isPlace(place)
-        && Index.isSame(memory.getLong(place), memory.getLong(CacheFormat.CHANGE_SLOT_AT))) {
-      entries = memory.getLong(CacheFormat.CHANGE_ENTRIES_AT);
-      live = memory.getLong(CacheFormat.CHANGE_LIVE_AT);
-      storeCounts();
-    }
+    finishChange();
     if (memory.getLong(CacheFormat.CLEARING_AT) != 0) {
       clear();
     }
+  }
+
+  private void finishChange() {
+    long place = memory.getLong(CacheFormat.CHANGE_PLACE_AT);
+    if (place == 0 || !index.isPlace(place)) {
+      return;
+    }
+    long slot = memory.getLong(place);
+    if (Index.isSame(slot, memory.getLong(CacheFormat.CHANGE_SLOT_AT))) {
+      entries = memory.getLong(CacheFormat.CHANGE_ENTRIES_AT);
+      live = memory.getLong(CacheFormat.CHANGE_LIVE_AT);
+      storeCounts();
+    } else if (!Index.isSame(slot, memory.getLong(CacheFormat.CHANGE_OLD_AT))) {
+      recount(); // overwritten before or after
+    }
+    memory.putLongRelease(CacheFormat.CHANGE_PLACE_AT, 0);
+  }
+
+  Overwrites overwrites() {
+    return overwrites;
   }
 
   Reader reader() {
@@ -120,22 +135,43 @@ final class Writer {
 
   // ---- changes ----
 
+  /** The slot of a key, or empty. */
+  long slotOf(byte[] key, long hash) {
+    return slotAt(reader.find(key, hash));
+  }
+
+  private long slotAt(long place) {
+    return place < 0 ? EMPTY : memory.getLongVolatile(place);
+  }
+
   /**
    * Writes an entry for a key, instead of one that it may have.
    *
    * @param check what {@link Entry#check} gives for the others
-   * @param hint where the key's slot probably is, or -1
    */
-  void put(byte[] key, long hash, byte[] value, int expiry, int check, long hint) {
+  void put(byte[] key, long hash, byte[] value, int expiry, int check) {
+    while (!tryPut(key, hash, value, expiry, check, slotOf(key, hash))) {
+      // Another thread has overwritten it, or it was moved or evicted to make room.
+      Thread.onSpinWait();
+    }
+  }
+
+  /** As put, if the key's slot is as expected; whether it was done. */
+  boolean tryPut(byte[] key, long hash, byte[] value, int expiry, int check, long expected) {
     long bytes = Entry.bytes(key.length, value.length);
-    long place = reader.find(key, hash, hint);
-    long old = place < 0 ? EMPTY : memory.getLongVolatile(place);
-    long oldBytes = place < 0 ? 0 : reader.bytes(old);
-    long more = charge(bytes) - (place < 0 ? 0 : charge(oldBytes));
+    long place = reader.find(key, hash);
+    long old = slotAt(place);
+    if (!Index.isSame(old, expected)) {
+      return false;
+    }
+    long more = charge(bytes) - (place < 0 ? 0 : charge(reader.bytes(old)));
     if (live + more > liveLimit) {
       evictFor(more);
-      place = reader.find(key, hash); // it may have been evicted or moved
-      old = place < 0 ? EMPTY : memory.getLongVolatile(place);
+      place = reader.find(key, hash);
+      old = slotAt(place);
+      if (!Index.isSame(old, expected)) {
+        return false;
+      }
     }
     boolean tooLarge = bytes > small.bytes() / 4;
     Ring ring =
@@ -148,42 +184,65 @@ final class Writer {
     } else {
       makeRoom(ring, bytes);
       place = reader.find(key, hash);
-      old = place < 0 ? EMPTY : memory.getLongVolatile(place);
+      old = slotAt(place);
+      if (!Index.isSame(old, expected)) {
+        return false;
+      }
       position = ring.place(bytes);
       Entry.write(memory, ring.offset(position), key, value, expiry, check);
       ring.advance(position + bytes);
     }
-    if (place >= 0) {
-      long oldAt = reader.offset(old);
-      tell(old, oldAt, RemovalCause.REPLACED);
-      oldBytes = reader.bytes(old);
-      long newSlot = slot(hash, ring, position, uses(old));
-      change(place, old, newSlot, 0, charge(bytes) - charge(oldBytes));
-      retire(old, oldAt, oldBytes);
-    } else {
+    if (place < 0) {
       change(slotFor(hash), EMPTY, slot(hash, ring, position, 0), 1, charge(bytes));
+      return true;
     }
+    long oldAt = reader.offset(old);
+    long oldBytes = reader.bytes(old);
+    long newSlot = slot(hash, ring, position, uses(old));
+    if (!change(place, old, newSlot, 0, charge(bytes) - charge(oldBytes))) {
+      Entry.kill(memory, ring.offset(position));
+      return false;
+    }
+    tell(old, oldAt, RemovalCause.REPLACED);
+    retire(old, oldAt, oldBytes, true);
+    return true;
   }
 
   /** Removes a key; whether it was there. */
   boolean remove(byte[] key, long hash, RemovalCause cause) {
-    long place = reader.find(key, hash);
-    if (place < 0) {
-      return false;
+    while (true) {
+      long place = reader.find(key, hash);
+      if (place < 0) {
+        return false;
+      }
+      long slot = memory.getLongVolatile(place);
+      boolean expired = reader.isExpired(reader.offset(slot));
+      if (drop(place, slot, expired ? RemovalCause.EXPIRED : cause)) {
+        return !expired;
+      }
     }
-    boolean expired = reader.isExpired(reader.offset(memory.getLong(place)));
-    drop(place, expired ? RemovalCause.EXPIRED : cause);
-    return !expired;
   }
 
-  /** Empties the slot of an entry that is there, and tells why. */
-  private void drop(long place, RemovalCause cause) {
-    long slot = memory.getLongVolatile(place);
+  /** As remove, unless the key's slot is another by now; whether it was done. */
+  boolean tryRemove(byte[] key, long hash, long expected) {
+    long place = reader.find(key, hash);
+    if (place < 0 || !Index.isSame(slotAt(place), expected)) {
+      return place < 0 && expected == EMPTY;
+    }
+    boolean expired = reader.isExpired(reader.offset(expected));
+    return drop(place, expected, expired ? RemovalCause.EXPIRED : RemovalCause.EXPLICIT);
+  }
+
+  /** Empties the slot of an entry, and tells why; whether it was still that entry's. */
+  private boolean drop(long place, long slot, RemovalCause cause) {
     long bytes = reader.bytes(slot);
     long at = reader.offset(slot);
+    if (!change(place, slot, EMPTY, -1, -charge(bytes))) {
+      return false;
+    }
     tell(slot, at, cause);
-    change(place, slot, EMPTY, -1, -charge(bytes));
-    retire(slot, at, bytes);
+    retire(slot, at, bytes, false);
+    return true;
   }
 
   /** Tells why an entry is gone; one that is damaged is counted as that instead. */
@@ -203,6 +262,7 @@ final class Writer {
 
   /** Removes everything. A process that is killed at it leaves it to the next to finish. */
   void clear() {
+    stopOverwrites();
     memory.putLongVolatile(CacheFormat.CLEARING_AT, 1);
     index.clear();
     entries = 0;
@@ -218,10 +278,10 @@ final class Writer {
 
   /** Removes a slot that {@link Reader#verify} finds damaged; whether it still was. */
   boolean dropDamaged(long place) {
-    if (reader.verify(place) >= 0) {
+    long slot = memory.getLongVolatile(place);
+    if (reader.verify(place) >= 0 || !index.replace(place, slot, EMPTY)) {
       return false;
     }
-    index.replace(place, memory.getLongVolatile(place), EMPTY);
     reader.corrupt.increment();
     return true;
   }
@@ -245,21 +305,27 @@ final class Writer {
     return Math.max(bytes, averageEntry);
   }
 
-  /** Changes a slot and the counts, so that a process that is killed at it can be caught up. */
-  private void change(long place, long slot, long newSlot, long moreEntries, long moreLive) {
+  /**
+   * Changes a slot and the counts, so that a process that is killed at it can be caught up; whether
+   * the slot still named the entry.
+   */
+  private boolean change(long place, long slot, long newSlot, long moreEntries, long moreLive) {
     if ((moreEntries | moreLive) == 0) {
-      index.replace(place, slot, newSlot);
-      return;
+      return index.replace(place, slot, newSlot);
     }
-    entries += moreEntries;
-    live += moreLive;
-    memory.putLongRelease(CacheFormat.CHANGE_PLACE_AT, 0);
+    memory.putLongRelease(CacheFormat.CHANGE_OLD_AT, slot);
     memory.putLongRelease(CacheFormat.CHANGE_SLOT_AT, newSlot);
-    memory.putLongRelease(CacheFormat.CHANGE_ENTRIES_AT, entries);
-    memory.putLongRelease(CacheFormat.CHANGE_LIVE_AT, live);
+    memory.putLongRelease(CacheFormat.CHANGE_ENTRIES_AT, entries + moreEntries);
+    memory.putLongRelease(CacheFormat.CHANGE_LIVE_AT, live + moreLive);
     memory.putLongRelease(CacheFormat.CHANGE_PLACE_AT, place);
-    index.replace(place, slot, newSlot);
-    storeCounts();
+    boolean done = index.replace(place, slot, newSlot);
+    if (done) {
+      entries += moreEntries;
+      live += moreLive;
+      storeCounts();
+    }
+    memory.putLongRelease(CacheFormat.CHANGE_PLACE_AT, 0);
+    return done;
   }
 
   private void storeCounts() {
@@ -273,6 +339,15 @@ final class Writer {
     if (free >= 0) {
       return free;
     }
+    long place = -1;
+    while (place < 0) {
+      place = evictOneOf(hash); // unless another thread has overwritten it
+    }
+    return place;
+  }
+
+  /** Evicts the least used entry of the two buckets of a hash; the place of its slot, or -1. */
+  private long evictOneOf(long hash) {
     long first = index.first(hash);
     long second = index.other(first, Index.tag(hash));
     long victim = first;
@@ -283,12 +358,10 @@ final class Writer {
         }
       }
     }
-    if (reader.verify(victim) >= 0) {
-      drop(victim, RemovalCause.SIZE);
-    } else {
-      dropDamaged(victim);
-    }
-    return victim;
+    long slot = memory.getLongVolatile(victim);
+    boolean done =
+        reader.verify(victim) >= 0 ? drop(victim, slot, RemovalCause.SIZE) : dropDamaged(victim);
+    return done ? victim : -1;
   }
 
   // ---- making room ----
@@ -298,28 +371,34 @@ final class Writer {
    * evicted by age.
    */
   private long takeHole(Ring ring, long bytes) {
-    long oldest = ring.tail();
-    if (live + capacity / 16 > liveLimit) {
-      oldest = Math.max(oldest, ring.head() - ring.bytes() / 2);
-    }
-    return ring.holes.take((int) bytes, oldest);
+    return ring.holes.take((int) bytes, ring.youngFrom());
   }
 
-  /** Marks an entry dead that no slot names any more, and offers its place. */
-  private void retire(long slot, long at, long bytes) {
+  /**
+   * Marks an entry dead that no slot names any more, and offers its place.
+   *
+   * @param overwritten the thread may go on overwriting: it keeps the place for that
+   */
+  private void retire(long slot, long at, long bytes, boolean overwritten) {
     // A damaged length would have the place reach into the next entry.
     boolean reusable = Entry.isShort(memory, at) && reader.isTrusted(slot, at);
     Entry.kill(memory, at);
     if (reusable) {
       Ring ring = reader.ring(slot);
-      ring.holes.add(ring.position(slot), (int) bytes);
+      long position = ring.position(slot);
+      if (!overwritten || !overwrites.keep(ring, position, (int) bytes)) {
+        ring.holes.add(position, (int) bytes);
+      }
     }
     if ((++retired & RETIRED_A_PERIOD - 1) == 0) {
       newPeriod();
     }
   }
 
-  private boolean newPeriod() {
+  /** Begins a new period, if readers have left; whether it was done. */
+  boolean newPeriod() {
+    small.raiseReusable();
+    main.raiseReusable();
     if (!reader.pins.advance()) {
       return false;
     }
@@ -357,20 +436,36 @@ final class Writer {
   /** Waits for readers that are in what was given up. */
   private void waitUntilFree(Ring ring, long bytes) {
     for (int tries = 0; !ring.isFree(bytes); tries++) {
-      if (!newPeriod()) {
-        if (tries < 100) {
-          Thread.onSpinWait();
-        } else if (tries < 200) {
-          Thread.yield();
-        } else {
-          if (Reader.isInRead()) {
-            throw new IllegalStateException(
-                "a function that is given a value in place must not change a cache, which would"
-                    + " wait for it: change it after read has returned");
-          }
-          LockSupport.parkNanos(50_000);
-        }
+      awaitPeriod(tries);
+    }
+  }
+
+  /** Begins a new period or waits for readers, the longer the more often it was tried before. */
+  private void awaitPeriod(int tries) {
+    if (newPeriod()) {
+      return;
+    }
+    if (tries < 100) {
+      Thread.onSpinWait();
+    } else if (tries < 200) {
+      Thread.yield();
+    } else {
+      if (Reader.isInRead()) {
+        throw new IllegalStateException(
+            "a function that is given a value in place must not change a cache, which would"
+                + " wait for it: change it after read has returned");
       }
+      LockSupport.parkNanos(50_000);
+    }
+  }
+
+  /** Waits until no thread overwrites; none will before entries have been added. */
+  private void stopOverwrites() {
+    small.forbidReuse();
+    main.forbidReuse();
+    long period = reader.pins.period();
+    for (int tries = 0; reader.pins.period() < period + 2; tries++) {
+      awaitPeriod(tries);
     }
   }
 
@@ -380,6 +475,9 @@ final class Writer {
    * @param keep move it on although it was not used
    */
   private void reclaimOldest(Ring ring, boolean keep) {
+    for (int tries = 0; !ring.mayPass(); tries++) {
+      awaitPeriod(tries);
+    }
     long tail = ring.tail();
     long at = ring.offset(tail);
     if (Entry.isFiller(memory, at, ring.end())) {
@@ -401,21 +499,26 @@ final class Writer {
     ring.release(tail + bytes);
   }
 
+  /** Takes an entry out of the index or moves it on, unless it has been overwritten meanwhile. */
   private void reclaim(Ring ring, long at, long bytes, long hash, long place, boolean keep) {
     long slot = memory.getLongVolatile(place);
+    if (!Index.isSame(slot, slot(hash, ring, ring.tail(), 0))) {
+      return;
+    }
     if (!reader.isTrusted(slot, at)) {
-      reader.corrupt.increment();
-      change(place, slot, EMPTY, -1, -charge(bytes));
-      Entry.kill(memory, at);
+      if (change(place, slot, EMPTY, -1, -charge(bytes))) {
+        reader.corrupt.increment();
+        Entry.kill(memory, at);
+      }
     } else if (reader.isExpired(at)) {
-      drop(place, RemovalCause.EXPIRED);
+      drop(place, slot, RemovalCause.EXPIRED);
     } else if (keep || uses(slot) != 0) {
       moveOn(ring, place, slot, hash, at, bytes);
-    } else {
+    } else if (drop(place, slot, RemovalCause.SIZE)) {
+      ring.evicted();
       if (ring == small) {
         ghosts.add(hash);
       }
-      drop(place, RemovalCause.SIZE);
     }
   }
 
@@ -426,14 +529,15 @@ final class Writer {
     } else if (main.hasRoom(bytes, 0)) {
       waitUntilFree(main, bytes);
     } else {
-      drop(place, RemovalCause.SIZE); // only damaged memory has no room kept for moving
+      drop(place, slot, RemovalCause.SIZE); // only damaged memory has no room kept for moving
       return;
     }
     long position = main.place(bytes);
     memory.copy(at, main.offset(position), bytes);
     main.advance(position + bytes);
-    index.replace(place, slot, slot(hash, main, position, Math.max(0, uses(slot) - 1)));
-    Entry.kill(memory, at);
+    long newSlot = slot(hash, main, position, Math.max(0, uses(slot) - 1));
+    boolean moved = index.replace(place, slot, newSlot);
+    Entry.kill(memory, moved ? at : main.offset(position));
   }
 
   private long placeOf(long hash, Ring ring, long position) {
@@ -455,6 +559,7 @@ final class Writer {
    * that a slot names. Takes time in proportion to the index.
    */
   private void skipDamage(Ring ring) {
+    stopOverwrites();
     reader.corrupt.increment();
     long next = ring.head();
     for (long place = index.next(0); place >= 0; place = index.next(place + 8)) {

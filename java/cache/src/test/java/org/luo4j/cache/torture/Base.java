@@ -27,18 +27,22 @@ record Base(Series series, Journal journal, byte[] bytes) {
   /** One of each kind; in a folder in which this may write. */
   static List<Base> all(Path folder) throws IOException {
     return List.of(
-        make(folder, new Series(SMALLEST, 64, 20, 100, 1, true, false), 0, true),
-        make(folder, new Series(SMALLEST, 64, 20, 100, 1, true, false), 15, true),
+        make(folder, new Series(SMALLEST, 64, 20, 100, 1, true, false, false, true), 0, true),
+        make(folder, new Series(SMALLEST, 64, 20, 100, 1, true, false, false, true), 15, true),
         // with a small index: most of it is entries
-        make(folder, new Series(SMALLEST, 8192, 7, 1000, 1, true, false), 30, false),
+        make(folder, new Series(SMALLEST, 8192, 7, 1000, 1, true, false, false, true), 30, false),
         // nearly full, each entry overwritten many times
-        make(folder, new Series(SMALLEST, 64, 130, 900, 1, true, false), 5000, false),
+        make(folder, new Series(SMALLEST, 64, 130, 900, 1, true, false, false, true), 5000, false),
         // full and evicting
-        make(folder, new Series(SMALLEST, 64, 250, 900, 1, false, false), 5000, true),
+        make(folder, new Series(SMALLEST, 64, 250, 900, 1, false, false, false, true), 5000, true),
         // with entries that have expired
-        make(folder, new Series(SMALLEST, 64, 130, 900, 1, false, true), 3000, false),
+        make(folder, new Series(SMALLEST, 64, 130, 900, 1, false, true, false, true), 3000, false),
         // with one of the largest entries
-        make(folder, new Series(SMALLEST, 64, 20, SMALLEST / 8 - 64, 1, false, false), 200, true));
+        make(
+            folder,
+            new Series(SMALLEST, 64, 20, SMALLEST / 8 - 64, 1, false, false, false, true),
+            200,
+            true));
   }
 
   private static Base make(Path folder, Series series, long calls, boolean closed)

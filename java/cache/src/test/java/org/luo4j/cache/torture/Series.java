@@ -21,6 +21,8 @@ import org.luo4j.cache.WarmCache;
  * @param threads that work; key modulo threads says whose it is
  * @param within whether live bytes stay below nine tenths, so that nothing may be evicted
  * @param expiring whether some puts have an age
+ * @param steady whether all values have the most bytes, so that they can overwrite one another
+ * @param listening whether there is a removal listener
  */
 record Series(
     long capacity,
@@ -29,7 +31,9 @@ record Series(
     int mostBytes,
     int threads,
     boolean within,
-    boolean expiring) {
+    boolean expiring,
+    boolean steady,
+    boolean listening) {
 
   /** Time goes in ticks, so that nothing expires between a clock's reading and the call. */
   static final int MILLIS_PER_TICK = 1000;
@@ -44,8 +48,10 @@ record Series(
     // Within: each thread may have one entry more than the live ones under way.
     long largest = within ? capacity / 16 / threads : capacity / 8 - 64;
     int mostBytes = (int) Math.min(largest, new int[] {40, 200, 1000, 8000}[random.nextInt(4)]);
-    Series one = new Series(capacity, averageEntry, 1, mostBytes, threads, within, false);
-    long mean = one.charge((Values.SMALLEST + mostBytes) / 2);
+    boolean steady = random.nextBoolean();
+    Series one =
+        new Series(capacity, averageEntry, 1, mostBytes, threads, within, false, steady, false);
+    long mean = one.charge(steady ? mostBytes : (Values.SMALLEST + mostBytes) / 2);
     long keys = capacity / mean * (within ? 12 : 30) / 10;
     return new Series(
         capacity,
@@ -54,7 +60,16 @@ record Series(
         mostBytes,
         threads,
         within,
+        random.nextInt(3) == 0,
+        steady,
         random.nextInt(3) == 0);
+  }
+
+  /** The length of a value that is put. */
+  int length(SplittableRandom random) {
+    return steady
+        ? mostBytes
+        : Values.SMALLEST + random.nextInt(Math.max(1, mostBytes - Values.SMALLEST));
   }
 
   /** How many live bytes an entry with a value of this length counts. */
@@ -74,15 +89,15 @@ record Series(
   WarmCache<Integer, byte[]> open(
       Path file, IntSupplier tick, OnRefusal onRefusal, RemovalListener<Integer, byte[]> listener)
       throws IOException {
-    return WarmCache.builder(Codec.INT, Codec.BYTES)
-        .capacity(capacity)
-        .averageEntryBytes(averageEntry)
-        .file(file)
-        .clock(() -> 1_700_000_000_000L + (long) tick.getAsInt() * MILLIS_PER_TICK)
-        .onRefusal(onRefusal)
-        .removalListener(listener)
-        .recordStats()
-        .open();
+    WarmCache.Builder<Integer, byte[]> builder =
+        WarmCache.builder(Codec.INT, Codec.BYTES)
+            .capacity(capacity)
+            .averageEntryBytes(averageEntry)
+            .file(file)
+            .clock(() -> 1_700_000_000_000L + (long) tick.getAsInt() * MILLIS_PER_TICK)
+            .onRefusal(onRefusal)
+            .recordStats();
+    return listening ? builder.removalListener(listener).open() : builder.open();
   }
 
   /** In one word, for a command line. */
@@ -95,7 +110,9 @@ record Series(
         "" + mostBytes,
         "" + threads,
         "" + within,
-        "" + expiring);
+        "" + expiring,
+        "" + steady,
+        "" + listening);
   }
 
   static Series of(String text) {
@@ -107,6 +124,8 @@ record Series(
         Integer.parseInt(words[3]),
         Integer.parseInt(words[4]),
         Boolean.parseBoolean(words[5]),
-        Boolean.parseBoolean(words[6]));
+        Boolean.parseBoolean(words[6]),
+        Boolean.parseBoolean(words[7]),
+        Boolean.parseBoolean(words[8]));
   }
 }

@@ -113,6 +113,10 @@ final class Stress {
       contest.check(cache, 2);
       CacheStats stats = cache.stats();
       evictions += stats.evictions();
+      if (within && !used.expiring() && stats.evictions() > 0) {
+        findings.add(
+            Findings.Kind.LOST, stats.evictions() + " evictions below nine tenths of capacity");
+      }
       hits += stats.hits();
     }
     // The same in another process's eyes: checksums are verified, counts are read anew.

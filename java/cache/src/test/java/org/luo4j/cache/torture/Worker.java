@@ -72,8 +72,7 @@ final class Worker implements Callable<Void> {
 
   private void step() {
     int key = thread + series.threads() * random.nextInt(ownKeys());
-    int length =
-        Values.SMALLEST + random.nextInt(Math.max(1, series.mostBytes() - Values.SMALLEST));
+    int length = series.length(random);
     boolean fits =
         !series.within()
             || live - charge(contest.lengths()[key]) + charge(length) <= series.share();

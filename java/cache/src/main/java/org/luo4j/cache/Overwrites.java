@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * Overwrites values by others of the same size without the write lock, by any number of threads:
+ * the new entry goes to the place of a dead one, of which each thread keeps a few, and takes the
+ * old one's slot by compare-and-set. What the old entry took is then the thread's to use again.
+ *
+ * <pre>
+ *   slot  --------> old entry          slot  ---.    old entry, dead: kept for a later overwrite
+ *                   dead entry                  '--> new entry
+ * </pre>
+ *
+ * <p>The writer passes no place that may be taken ({@link Ring#mayPass}), and threads are pinned
+ * while they are at it; so neither knows of the other. Where anything is out of the ordinary, this
+ * does nothing and says so: then the lock is taken.
+ */
+final class Overwrites {
+
+  private static final int STRIPES = 32;
+
+  private final Reader reader;
+  private final AtomicReferenceArray<Stripe> stripes = new AtomicReferenceArray<>(STRIPES);
+
+  /** What a thread keeps, and others whose number ends alike; held by one at a time. */
+  private static final class Stripe {
+    private final AtomicBoolean held = new AtomicBoolean();
+    private final Places small = new Places();
+    private final Places main = new Places();
+  }
+
+  /** Places of dead entries, the one that died first at the front. */
+  private static final class Places {
+    private static final int MOST = 64;
+
+    /** How many are looked at for one of the right size. */
+    private static final int LOOKS = 16;
+
+    private static final long NONE = -1;
+    private static final long WAITING = -2;
+
+    private final long[] positions = new long[MOST];
+    private final long[] periods = new long[MOST];
+    private final int[] sizes = new int[MOST];
+    private int first;
+    private int count;
+
+    /** A place of so many bytes from a position on, whose readers are gone by a period; or less. */
+    long take(int bytes, long from, long period) {
+      while (count > 0 && positions[first] < from) {
+        dropFirst(); // it will be cleaned with its ring
+      }
+      for (int i = 0; i < count && i < LOOKS; i++) {
+        int at = first + i & MOST - 1;
+        if (periods[at] + 2 > period) {
+          return WAITING;
+        }
+        if (sizes[at] == bytes && positions[at] >= from) {
+          long taken = positions[at];
+          positions[at] = positions[first];
+          sizes[at] = sizes[first];
+          dropFirst();
+          return taken;
+        }
+      }
+      return NONE;
+    }
+
+    private void dropFirst() {
+      first = first + 1 & MOST - 1;
+      count--;
+    }
+
+    /** Adds a place whose entry died in a period; whether there was room. */
+    boolean add(long position, int bytes, long period) {
+      if (count == MOST) {
+        return false;
+      }
+      int at = first + count++ & MOST - 1;
+      positions[at] = position;
+      sizes[at] = bytes;
+      periods[at] = period;
+      return true;
+    }
+  }
+
+  Overwrites(Reader reader) {
+    this.reader = reader;
+  }
+
+  /** What became of an overwrite. */
+  enum Result {
+    DONE,
+    /** It wants the write lock. */
+    NOT_HERE,
+    /** As that, and the thread's places wait for periods to begin. */
+    NOT_YET
+  }
+
+  /** Overwrites a key's value, if it can. */
+  Result tryPut(byte[] key, long hash, byte[] value, int expiry, int check) {
+    Stripe stripe = Entry.isShort(key, value) ? hold() : null;
+    if (stripe == null) {
+      return Result.NOT_HERE;
+    }
+    int pin = reader.pins.enter();
+    try {
+      return put(stripe, key, hash, value, expiry, check);
+    } finally {
+      reader.pins.exit(pin);
+      stripe.held.setRelease(false);
+    }
+  }
+
+  private Result put(Stripe stripe, byte[] key, long hash, byte[] value, int expiry, int check) {
+    long place = reader.find(key, hash);
+    if (place < 0) {
+      return Result.NOT_HERE;
+    }
+    Memory memory = reader.memory;
+    long slot = memory.getLongVolatile(place);
+    long oldAt = reader.offsetOf(slot, key, Index.tag(hash));
+    int bytes = (int) Entry.bytes(key.length, value.length);
+    if (oldAt < 0
+        || !Entry.isShort(memory, oldAt)
+        || Entry.bytes(memory, oldAt, reader.ring(slot).end()) != bytes) {
+      return Result.NOT_HERE;
+    }
+    Ring ring = reader.ring(slot);
+    Places places = ring == reader.main ? stripe.main : stripe.small;
+    long position = places.take(bytes, ring.reusable(), reader.pins.period());
+    if (position < 0) {
+      return position == Places.WAITING ? Result.NOT_YET : Result.NOT_HERE;
+    }
+    long at = ring.offset(position);
+    Entry.write(memory, at, key, value, expiry, check);
+    if (!reader.index.replace(place, slot, slot & ~Ring.ADDRESS_MASK | Ring.address(position))) {
+      Entry.kill(memory, at);
+      places.add(position, bytes, reader.pins.period());
+      return Result.NOT_HERE;
+    }
+    // A damaged length would have the place reach into the next entry.
+    boolean usable = reader.isTrusted(slot, oldAt);
+    Entry.kill(memory, oldAt);
+    if (usable) {
+      places.add(ring.position(slot), bytes, reader.pins.period());
+    }
+    return Result.DONE;
+  }
+
+  /** Keeps the place of an entry that an overwrite under the write lock has killed, if it can. */
+  boolean keep(Ring ring, long position, int bytes) {
+    Stripe stripe = hold();
+    if (stripe == null) {
+      return false;
+    }
+    Places places = ring == reader.main ? stripe.main : stripe.small;
+    boolean kept = places.add(position, bytes, reader.pins.period());
+    stripe.held.setRelease(false);
+    return kept;
+  }
+
+  /** The stripe of this thread, or null when another thread is at it. */
+  private Stripe hold() {
+    int number = (int) Thread.currentThread().getId() & STRIPES - 1;
+    Stripe stripe = stripes.get(number);
+    if (stripe == null) {
+      stripes.compareAndSet(number, null, new Stripe());
+      stripe = stripes.get(number);
+    }
+    return stripe.held.compareAndSet(false, true) ? stripe : null;
+  }
+}
