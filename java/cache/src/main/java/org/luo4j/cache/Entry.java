@@ -91,7 +91,7 @@ final class Entry {
     return lengths < 0 ? memory.getInt(at + KEY_LENGTH) : lengths >>> VALUE_BITS;
   }
 
-  private static int valueLength(Memory memory, long at, int lengths) {
+  static int valueLength(Memory memory, long at, int lengths) {
     return lengths < 0 ? memory.getInt(at + VALUE_LENGTH) : lengths & MAX_VALUE;
   }
 
@@ -120,13 +120,14 @@ final class Entry {
     return key;
   }
 
-  static int valueLength(Memory memory, long at) {
-    return valueLength(memory, at, memory.getInt(at + LENGTHS));
+  /** The field that says how long key and value are, or that other fields say so. */
+  static int lengths(Memory memory, long at) {
+    return memory.getInt(at + LENGTHS);
   }
 
   /** Where the value of an entry lies whose key has {@code keyLength} bytes. */
-  static long valueAt(Memory memory, long at, int keyLength) {
-    return at + header(memory.getInt(at + LENGTHS)) + keyLength;
+  static long valueAt(long at, int lengths, int keyLength) {
+    return at + header(lengths) + keyLength;
   }
 
   static byte[] value(Memory memory, long at) {
@@ -147,9 +148,18 @@ final class Entry {
 
   /** Whether the entry is alive, fits in its ring, which ends at {@code end}, and has this key. */
   static boolean isLive(Memory memory, long at, long end, byte[] key) {
+    return ifLive(memory, at, end, key) != 0;
+  }
+
+  /**
+   * As {@link #isLive}, in one read.
+   *
+   * @return 0, or the first two fields of an entry that is: the check and, above it, the expiry
+   */
+  static long ifLive(Memory memory, long at, long end, byte[] key) {
     long room = end - at;
     if (room < SMALLEST) {
-      return false;
+      return 0;
     }
     ByteBuffer slice = memory.slice(at);
     int index = Memory.index(at);
@@ -158,32 +168,35 @@ final class Entry {
     if (lengths > 0) {
       if (lengths >>> VALUE_BITS != key.length
           || ENTRY_HEADER + key.length + (lengths & MAX_VALUE) > room) {
-        return false;
+        return 0;
       }
     } else {
-      if (lengths == 0
-          || room < ENTRY_HEADER_EXTENDED
-          || keyLength(memory, at, lengths) != key.length) {
-        return false;
-      }
-      int valueLength = valueLength(memory, at, lengths);
-      if (valueLength < 0 || ENTRY_HEADER_EXTENDED + (long) key.length + valueLength > room) {
-        return false;
+      if (lengths == 0 || !fitsExtended(memory, at, room, key)) {
+        return 0;
       }
       keyAt = index + ENTRY_HEADER_EXTENDED;
     }
     int i = 0;
     for (; i + 8 <= key.length; i += 8) {
       if ((long) LONG.get(slice, keyAt + i) != (long) BYTES.get(key, i)) {
-        return false;
+        return 0;
       }
     }
     for (; i < key.length; i++) {
       if (slice.get(keyAt + i) != key[i]) {
-        return false;
+        return 0;
       }
     }
-    return (int) INT.get(slice, index) != 0;
+    long header = (long) LONG.get(slice, index);
+    return (int) header == 0 ? 0 : header;
+  }
+
+  private static boolean fitsExtended(Memory memory, long at, long room, byte[] key) {
+    if (room < ENTRY_HEADER_EXTENDED || memory.getInt(at + KEY_LENGTH) != key.length) {
+      return false;
+    }
+    int valueLength = memory.getInt(at + VALUE_LENGTH);
+    return valueLength >= 0 && ENTRY_HEADER_EXTENDED + (long) key.length + valueLength <= room;
   }
 
   // ---- check and hash ----

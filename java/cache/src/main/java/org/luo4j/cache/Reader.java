@@ -78,14 +78,14 @@ final class Reader {
   byte[] get(byte[] key, long hash) {
     long period = pins.period();
     long at = locate(key, hash);
-    long valueAt = at < 0 ? 0 : Entry.valueAt(memory, at, key.length);
-    int length = at < 0 ? 0 : Entry.valueLength(memory, at);
+    int lengths = at < 0 ? 0 : Entry.lengths(memory, at);
+    int length = at < 0 ? 0 : Entry.valueLength(memory, at, lengths);
     if (isIntact(period)) {
       if (at < 0) {
         return missed(at);
       }
       byte[] value = new byte[length];
-      memory.get(valueAt, value);
+      memory.get(Entry.valueAt(at, lengths, key.length), value);
       if (isIntact(period)) {
         return value;
       }
@@ -153,19 +153,19 @@ final class Reader {
         ByteBuffer slots = memory.slice(bucket);
         int first = Memory.index(bucket);
         for (int i = first; i < first + BUCKET_BYTES; i += 8) {
-          long slot = (long) LONG.getOpaque(slots, i);
-          if (slot >>> TAG_SHIFT != tag) {
+          if ((long) LONG.get(slots, i) >>> TAG_SHIFT != tag) {
             continue;
           }
-          VarHandle.acquireFence();
+          long slot = (long) LONG.getAcquire(slots, i);
           Ring ring = ring(slot);
           long position = ring.position(slot);
           long at = ring.offset(position);
-          if (at >= 0 && Entry.isLive(memory, at, ring.end(), key)) {
+          long header = at < 0 ? 0 : Entry.ifLive(memory, at, ring.end(), key);
+          if (header != 0) {
             if (!isTrusted(ring, position, at)) {
               return DAMAGED;
             }
-            if (isExpired(at)) {
+            if (isPast((int) (header >>> 32))) {
               return ABSENT;
             }
             if ((slot & USES_MASK) != USES_MASK) {
@@ -224,7 +224,10 @@ final class Reader {
   }
 
   boolean isExpired(long at) {
-    int expiry = Entry.expiry(memory, at);
+    return isPast(Entry.expiry(memory, at));
+  }
+
+  private boolean isPast(int expiry) {
     return expiry != 0
         && clock.getAsLong() - created >= (expiry & 0xFFFF_FFFFL) << CacheFormat.EXPIRY_SHIFT;
   }
