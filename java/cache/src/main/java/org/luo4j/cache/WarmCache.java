@@ -31,8 +31,9 @@ import org.luo4j.MemoryRegion;
  * checksum that is verified when they are read.
  *
  * <p>Keys and values are held by value and are not null. Any thread may call any method; lookups
- * take no lock, changes take turns. A loader is called under a lock of its key's and must not use
- * the cache; a removal listener is called when the change is done, and may.
+ * take no lock, nor do overwrites by values of the same size; other changes take turns. A loader is
+ * called under a lock of its key's and must not use the cache; a removal listener is called when
+ * the change is done, and may.
  *
  * @param <K> the keys
  * @param <V> the values
@@ -660,7 +661,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /**
    * The cache as a map, whose changes are the cache's. Atomic as {@link ConcurrentMap} says; values
-   * are compared by their bytes; iteration is weakly consistent and copies each entry.
+   * are compared by their bytes; iteration is weakly consistent and copies each entry. A function
+   * that computes a value is called again where another thread has overwritten the one that it was
+   * given, and must not use the cache.
    *
    * @return a view
    */
