@@ -124,9 +124,7 @@ final class Overwrites {
     long slot = memory.getLongVolatile(place);
     long oldAt = reader.offsetOf(slot, key, Index.tag(hash));
     int bytes = (int) Entry.bytes(key.length, value.length);
-    if (oldAt < 0
-        || !Entry.isShort(memory, oldAt)
-        || Entry.bytes(memory, oldAt, reader.ring(slot).end()) != bytes) {
+    if (oldAt < 0 || !Entry.isShort(memory, oldAt) || reader.bytes(slot) != bytes) {
       return Result.NOT_HERE;
     }
     Ring ring = reader.ring(slot);

@@ -160,7 +160,7 @@ final class Reader {
           Ring ring = ring(slot);
           long position = ring.position(slot);
           long at = ring.offset(position);
-          long header = at < 0 ? 0 : Entry.ifLive(memory, at, ring.end(), key);
+          long header = at < 0 ? 0 : Entry.ifLive(memory, at, ring.end(position, at), key);
           if (header != 0) {
             if (!isTrusted(ring, position, at)) {
               return DAMAGED;
@@ -197,10 +197,16 @@ final class Reader {
     return ring.offset(ring.position(slot));
   }
 
+  /** Where the entry of a slot, which lies at {@code at}, ends at the latest. */
+  long end(long slot, long at) {
+    Ring ring = ring(slot);
+    return ring.end(ring.position(slot), at);
+  }
+
   /** What the entry of a slot takes in its ring; -1 when it names none that fits there. */
   long bytes(long slot) {
     long at = offset(slot);
-    return at < 0 ? -1 : Entry.bytes(memory, at, ring(slot).end());
+    return at < 0 ? -1 : Entry.bytes(memory, at, end(slot, at));
   }
 
   /** As {@link #isTrusted(Ring, long, long)}, of the entry that a slot names. */
@@ -285,7 +291,7 @@ final class Reader {
         if (bytes >= 0) {
           long at = offset(slot);
           if (!Entry.isDead(memory, at)
-              && Entry.isWhole(memory, at, ring(slot).end())
+              && Entry.isWhole(memory, at, end(slot, at))
               && index.isPlaceOf(place, slot, hash(at))) {
             return bytes;
           }
@@ -328,6 +334,6 @@ final class Reader {
       return -1;
     }
     long at = offset(slot);
-    return at >= 0 && Entry.isLive(memory, at, ring(slot).end(), key) ? at : -1;
+    return at >= 0 && Entry.isLive(memory, at, end(slot, at), key) ? at : -1;
   }
 }

@@ -145,6 +145,18 @@ final class Ring {
     return base + bytes;
   }
 
+  /**
+   * Where the entry at a position, whose bytes lie at {@code offset}, ends at the latest: the head
+   * was always between two entries. What a damaged slot names ends beyond.
+   */
+  long end(long position, long offset) {
+    long head = knownHead;
+    if (position >= head) {
+      head = ends.head;
+    }
+    return Math.min(end(), offset + head - position);
+  }
+
   /** Whether what lies at a position was written, or verified, by this process. */
   boolean isTrusted(long position, long offset) {
     return position >= old || verified != null && verified.has(offset - base);
