@@ -277,6 +277,7 @@ final class Entry {
   /**
    * Writes an entry where nobody reads. In a dead one's place of the same size, both of them short,
    * the ring can be walked at every moment: the lengths' sum stays, and they are set in one store.
+   * Padding is zeroed, so that nothing of older entries stays for a damaged slot to name.
    */
   static void write(Memory memory, long at, byte[] key, byte[] value, int expiry, int check) {
     memory.putInt(at + EXPIRY, expiry);
@@ -288,6 +289,14 @@ final class Entry {
       memory.putInt(at + KEY_LENGTH, key.length);
       memory.putInt(at + VALUE_LENGTH, value.length);
       keyAt = at + ENTRY_HEADER_EXTENDED;
+    }
+    long end = keyAt + key.length + value.length;
+    if ((end & -8) >= keyAt && (end & 7) != 0) {
+      memory.putLong(end & -8, 0);
+    } else {
+      for (; (end & 7) != 0; end++) {
+        memory.putByte(end, (byte) 0); // the header is in the same word
+      }
     }
     memory.put(keyAt, key);
     memory.put(keyAt + key.length, value);

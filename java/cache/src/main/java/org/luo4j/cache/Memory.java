@@ -84,6 +84,12 @@ final class Memory {
     return value;
   }
 
+  void putByte(long offset, byte value) {
+    ByteBuffer slice = slice(offset);
+    slice.put(index(offset), value);
+    Reference.reachabilityFence(slice);
+  }
+
   int getInt(long offset) {
     ByteBuffer slice = slice(offset);
     int value = (int) INT.get(slice, index(offset));

@@ -35,7 +35,7 @@ final class Reader {
   private final long seed;
   private final long created;
 
-  Reader(Memory memory, CacheFormat.Layout layout, LongSupplier clock) {
+  Reader(Memory memory, CacheFormat.Layout layout, LongSupplier clock, boolean isOld) {
     this.memory = memory;
     this.clock = clock;
     this.seed = memory.getLong(CacheFormat.SEED_AT);
@@ -47,14 +47,16 @@ final class Reader {
             layout.small(),
             layout.smallBytes(),
             CacheFormat.SMALL_HEAD_AT,
-            CacheFormat.SMALL_TAIL_AT);
+            CacheFormat.SMALL_TAIL_AT,
+            isOld);
     this.main =
         new Ring(
             memory,
             layout.main(),
             layout.mainBytes(),
             CacheFormat.MAIN_HEAD_AT,
-            CacheFormat.MAIN_TAIL_AT);
+            CacheFormat.MAIN_TAIL_AT,
+            isOld);
   }
 
   long hash(byte[] key) {

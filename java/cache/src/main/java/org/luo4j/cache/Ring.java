@@ -69,7 +69,10 @@ final class Ring {
     long tailBefore;
   }
 
-  Ring(Memory memory, long base, long bytes, int headAt, int tailAt) {
+  /**
+   * @param isOld whether an earlier process had the memory, whatever it says of this ring
+   */
+  Ring(Memory memory, long base, long bytes, int headAt, int tailAt, boolean isOld) {
     this.memory = memory;
     this.base = base;
     this.bytes = bytes;
@@ -81,7 +84,7 @@ final class Ring {
     this.freed = ends.tail;
     this.lap = ends.head - Math.floorMod(ends.head, bytes);
     this.old = ends.head;
-    this.verified = isEmpty() ? null : new Verified(bytes);
+    this.verified = isOld ? new Verified(bytes) : null;
     raiseReusable();
     reusableAtStart = reusable;
     reusableBefore = reusable;

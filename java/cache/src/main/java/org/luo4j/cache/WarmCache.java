@@ -91,7 +91,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     } else if (found.isWarm()) {
       refused = CacheFormat.refuse(memory.region(), layout, keys, values);
       if (refused == null) {
-        old = writer(builder, layout, memory.region());
+        old = writer(builder, layout, memory.region(), true);
         refused = old.damage();
       }
     }
@@ -116,7 +116,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         closed || found.kind() != Start.Kind.WARM_AFTER_RESTART
             ? found
             : new Start(Start.Kind.WARM_AFTER_CRASH, found.reason());
-    this.writer = found.isWarm() ? old : writer(builder, layout, region);
+    this.writer = found.isWarm() ? old : writer(builder, layout, region, false);
     this.reader = writer.reader();
     if (found.isWarm() && !closed) {
       writer.recover();
@@ -129,12 +129,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private static Writer writer(
-      Builder<?, ?> builder, CacheFormat.Layout layout, MemoryRegion region) {
+      Builder<?, ?> builder, CacheFormat.Layout layout, MemoryRegion region, boolean isOld) {
     LongSupplier clock =
         builder.clock != null
             ? builder.clock
             : new WallClock(region.getLong(CacheFormat.LATEST_AT));
-    return new Writer(new Reader(new Memory(region), layout, clock), layout);
+    return new Writer(new Reader(new Memory(region), layout, clock, isOld), layout);
   }
 
   /** Takes the write lock. It is held for well under a microsecond, so a thread looks a while. */
