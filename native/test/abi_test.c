@@ -3,9 +3,14 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 
 #include "../luo_abi.h"
+#include "../luo_socket.h"
 #include "check.h"
 
 #if __has_include(<linux/liveupdate.h>)
@@ -68,5 +73,41 @@ int main(void) {
     CHECK_EQUAL(22, MADV_POPULATE_READ);
     CHECK_EQUAL(23, MADV_POPULATE_WRITE);
 #endif
+    CHECK_EQUAL(107, LUO_ADDRESS_MAX);
+    CHECK_EQUAL(253, LUO_FDS_MAX);
+
+    /* Those that it states in org.luo4j.internal.jna.UnixSockets. */
+    CHECK_EQUAL(1, AF_UNIX);
+    CHECK_EQUAL(2, SOCK_DGRAM);
+    CHECK_EQUAL(5, SOCK_SEQPACKET);
+    CHECK_EQUAL(0x80000, SOCK_CLOEXEC);
+    CHECK_EQUAL(1, SOL_SOCKET);
+    CHECK_EQUAL(17, SO_PEERCRED);
+    CHECK_EQUAL(20, SO_RCVTIMEO);
+    CHECK_EQUAL(21, SO_SNDTIMEO);
+    CHECK_EQUAL(1, SCM_RIGHTS);
+    CHECK_EQUAL(0x8, MSG_CTRUNC);
+    CHECK_EQUAL(0x20, MSG_TRUNC);
+    CHECK_EQUAL(0x4000, MSG_NOSIGNAL);
+    CHECK_EQUAL(0x40000000, MSG_CMSG_CLOEXEC);
+    CHECK_EQUAL(2, SHUT_RDWR);
+    CHECK_EQUAL(2, offsetof(struct sockaddr_un, sun_path));
+    CHECK_EQUAL(12, sizeof(struct ucred));
+    CHECK_EQUAL(16, sizeof(struct timeval));
+    CHECK_EQUAL(8, offsetof(struct timeval, tv_usec));
+    CHECK_EQUAL(56, sizeof(struct msghdr));
+    CHECK_EQUAL(0, offsetof(struct msghdr, msg_name));
+    CHECK_EQUAL(8, offsetof(struct msghdr, msg_namelen));
+    CHECK_EQUAL(16, offsetof(struct msghdr, msg_iov));
+    CHECK_EQUAL(24, offsetof(struct msghdr, msg_iovlen));
+    CHECK_EQUAL(32, offsetof(struct msghdr, msg_control));
+    CHECK_EQUAL(40, offsetof(struct msghdr, msg_controllen));
+    CHECK_EQUAL(48, offsetof(struct msghdr, msg_flags));
+    CHECK_EQUAL(16, sizeof(struct iovec));
+    CHECK_EQUAL(8, offsetof(struct iovec, iov_len));
+    CHECK_EQUAL(16, CMSG_LEN(0));
+    CHECK_EQUAL(8, offsetof(struct cmsghdr, cmsg_level));
+    CHECK_EQUAL(12, offsetof(struct cmsghdr, cmsg_type));
+    CHECK_EQUAL(1032, CMSG_SPACE(LUO_FDS_MAX * sizeof(int)));
     return 0;
 }
