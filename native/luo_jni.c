@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The natives of org.luo4j.internal.jni.JniBridge: unpack, call luo_sys, return. No state, no thrown
- * exception of its own. A name array is copied to the stack; bulk data travels in direct buffers,
- * whose ranges the Java side has checked.
+ * The natives of org.luo4j.internal.jni.JniBridge: unpack, call luo_sys or luo_socket, return. No
+ * state, no thrown exception of its own. A name, an address or an array of fds is copied to the stack,
+ * a socket's message to the heap; bulk data travels in direct buffers, whose ranges the Java side has
+ * checked.
  */
 #include <errno.h>
 #include <jni.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "luo_socket.h"
 #include "luo_sys.h"
 
 #define BRIDGE_CLASS "org/luo4j/internal/jni/JniBridge"
@@ -15,7 +18,7 @@
 #define NAME_MAX_BYTES 256
 
 /* Changes whenever a native method does, so that an old library is refused by a newer jar. */
-#define BRIDGE_VERSION 1
+#define BRIDGE_VERSION 2
 
 static jint bridge_version(JNIEnv *env, jclass type) {
     (void)env;
@@ -232,6 +235,147 @@ static jobject buffer_at(JNIEnv *env, jclass type, jlong address, jint length) {
     return (*env)->NewDirectByteBuffer(env, (void *)(intptr_t)address, length);
 }
 
+/* Copies an address in; 0, or -EINVAL for an array that is too long. */
+static int address_in(JNIEnv *env, jbyteArray array, uint8_t bytes[LUO_ADDRESS_MAX],
+                      struct luo_address *address) {
+    jsize length = (*env)->GetArrayLength(env, array);
+    if (length > LUO_ADDRESS_MAX) {
+        return -EINVAL;
+    }
+    (*env)->GetByteArrayRegion(env, array, 0, length, (jbyte *)bytes);
+    *address = (struct luo_address){.bytes = bytes, .length = (size_t)length};
+    return 0;
+}
+
+/* Copies a message in; 0, when message->bytes is to be freed, or -E2BIG, -ENOMEM. */
+static int message_in(JNIEnv *env, jbyteArray array, jintArray fd_array, jint fds[LUO_FDS_MAX],
+                      struct luo_message *message) {
+    jsize length = (*env)->GetArrayLength(env, array);
+    jsize fd_count = (*env)->GetArrayLength(env, fd_array);
+    if (fd_count > LUO_FDS_MAX) {
+        return -E2BIG;
+    }
+    jbyte *bytes = malloc((size_t)length + 1);
+    if (bytes == NULL) {
+        return -ENOMEM;
+    }
+    (*env)->GetByteArrayRegion(env, array, 0, length, bytes);
+    (*env)->GetIntArrayRegion(env, fd_array, 0, fd_count, fds);
+    *message = (struct luo_message){
+        .bytes = bytes, .length = (size_t)length, .fds = fds, .fd_count = (size_t)fd_count};
+    return 0;
+}
+
+static jint send_to(JNIEnv *env, jobject self, jbyteArray to, jbyteArray bytes, jintArray fd_array,
+                    jlong timeout) {
+    (void)self;
+    uint8_t path[LUO_ADDRESS_MAX];
+    jint fds[LUO_FDS_MAX];
+    struct luo_address address;
+    struct luo_message message;
+    int rc = address_in(env, to, path, &address);
+    if (rc == 0) {
+        rc = message_in(env, bytes, fd_array, fds, &message);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    rc = luo_send_to(address, message, timeout);
+    free((void *)message.bytes);
+    return rc;
+}
+
+static jint bind_(JNIEnv *env, jobject self, jbyteArray at) {
+    (void)self;
+    uint8_t path[LUO_ADDRESS_MAX];
+    struct luo_address address;
+    int rc = address_in(env, at, path, &address);
+    return rc < 0 ? rc : luo_bind(address);
+}
+
+static jint listen_(JNIEnv *env, jobject self, jbyteArray at, jint backlog) {
+    (void)self;
+    uint8_t path[LUO_ADDRESS_MAX];
+    struct luo_address address;
+    int rc = address_in(env, at, path, &address);
+    return rc < 0 ? rc : luo_listen(address, backlog);
+}
+
+static jint connect_(JNIEnv *env, jobject self, jbyteArray to, jlong timeout) {
+    (void)self;
+    uint8_t path[LUO_ADDRESS_MAX];
+    struct luo_address address;
+    int rc = address_in(env, to, path, &address);
+    return rc < 0 ? rc : luo_connect(address, timeout);
+}
+
+static jint accept_(JNIEnv *env, jobject self, jint listener) {
+    (void)env;
+    (void)self;
+    return luo_accept(listener);
+}
+
+static jint send_(JNIEnv *env, jobject self, jint socket, jbyteArray bytes, jintArray fd_array) {
+    (void)self;
+    jint fds[LUO_FDS_MAX];
+    struct luo_message message;
+    int rc = message_in(env, bytes, fd_array, fds, &message);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = luo_send(socket, message);
+    free((void *)message.bytes);
+    return rc;
+}
+
+static jint receive(JNIEnv *env, jobject self, jint socket, jbyteArray buffer, jintArray fd_array) {
+    (void)self;
+    jsize length = (*env)->GetArrayLength(env, buffer);
+    jsize room = (*env)->GetArrayLength(env, fd_array);
+    if (room > LUO_FDS_MAX) {
+        return -E2BIG;
+    }
+    jbyte *bytes = malloc((size_t)length + 1);
+    if (bytes == NULL) {
+        return -ENOMEM;
+    }
+    jint fds[LUO_FDS_MAX];
+    memset(fds, -1, sizeof fds);
+    size_t fd_count = (size_t)room;
+    jint received = (jint)luo_receive(socket, bytes, (size_t)length, fds, &fd_count);
+    if (received > 0) {
+        (*env)->SetByteArrayRegion(env, buffer, 0, received, bytes);
+    }
+    (*env)->SetIntArrayRegion(env, fd_array, 0, room, fds);
+    free(bytes);
+    return received;
+}
+
+static jint peer(JNIEnv *env, jobject self, jint socket, jintArray pid_uid_gid) {
+    (void)self;
+    jint numbers[3];
+    if ((*env)->GetArrayLength(env, pid_uid_gid) != 3) {
+        return -EINVAL;
+    }
+    int rc = luo_peer(socket, numbers);
+    if (rc == 0) {
+        (*env)->SetIntArrayRegion(env, pid_uid_gid, 0, 3, numbers);
+    }
+    return rc;
+}
+
+static jint set_timeout(JNIEnv *env, jobject self, jint socket, jlong timeout) {
+    (void)env;
+    (void)self;
+    return luo_set_timeout(socket, timeout);
+}
+
+static jint shutdown_(JNIEnv *env, jobject self, jint socket) {
+    (void)env;
+    (void)self;
+    return luo_shutdown(socket);
+}
+
 static const JNINativeMethod methods[] = {
     {"bridgeVersion", "()I", (void *)bridge_version},
     {"openDevice", "()I", (void *)open_device},
@@ -260,6 +404,16 @@ static const JNINativeMethod methods[] = {
     {"map", "(IJJZ)J", (void *)map},
     {"unmap", "(JJ)I", (void *)unmap},
     {"advise", "(JJI)I", (void *)advise},
+    {"sendTo", "([B[B[IJ)I", (void *)send_to},
+    {"bind", "([B)I", (void *)bind_},
+    {"listen", "([BI)I", (void *)listen_},
+    {"connect", "([BJ)I", (void *)connect_},
+    {"accept", "(I)I", (void *)accept_},
+    {"send", "(I[B[I)I", (void *)send_},
+    {"receive", "(I[B[I)I", (void *)receive},
+    {"peer", "(I[I)I", (void *)peer},
+    {"setTimeout", "(IJ)I", (void *)set_timeout},
+    {"shutdown", "(I)I", (void *)shutdown_},
     {"bufferAt", "(JI)Ljava/nio/ByteBuffer;", (void *)buffer_at},
 };
 

@@ -20,6 +20,7 @@ public final class ContractRun {
   private static final List<String> BEFORE =
       List.of(
           "org.luo4j.contract.MemFdContractTest",
+          "org.luo4j.contract.SocketContractTest",
           "org.luo4j.contract.DeviceContractTest",
           "org.luo4j.contract.SessionContractTest");
   private static final List<String> AFTER = List.of("org.luo4j.contract.IncomingContractTest");

@@ -94,5 +94,13 @@ public final class Abi {
   /** The alignment of mappings: the size of a PMD-mapped huge folio with 4 KiB pages. */
   public static final long MAP_ALIGNMENT = 2L << 20;
 
+  // ---- sys/un.h, net/scm.h ----
+
+  /** Bytes of a Unix socket's address: sun_path, less one for a path's terminating NUL. */
+  public static final int ADDRESS_MAX = 107;
+
+  /** File descriptors that the kernel passes with one message. */
+  public static final int FDS_MAX = 253;
+
   private Abi() {}
 }

@@ -14,6 +14,12 @@ import java.nio.ByteBuffer;
  * <p>Arguments are passed as they are. The caller guarantees what would corrupt memory if it were
  * wrong: buffers are direct, ranges lie within them, addresses come from {@link #map}.
  *
+ * <p>Of the socket calls: an address is 1 to 107 bytes, a path without a NUL or after a NUL an
+ * abstract name; EINVAL for another. A time limit is in milliseconds, 0 for none, EINVAL for a
+ * negative one; a wait that reaches it ends with EAGAIN. A signal does not end a wait, which then
+ * starts anew with all of its time. Sockets are close-on-exec. In the emulator, whose fds no real
+ * socket could pass, each of these calls is ENOSYS.
+ *
  * <p>All methods may be called by any thread. File descriptors belong to the caller, who closes
  * them exactly once.
  */
@@ -153,6 +159,96 @@ public interface Bridge {
 
   /** What the fd is, as /proc/self/fd shows it ("/memfd:name (deleted)"); null when not open. */
   String describe(int fd);
+
+  // ---- Unix sockets: unix(7) ----
+
+  /**
+   * Sends one SOCK_DGRAM message to an address, as sd_notify(3) does, from a socket that is closed
+   * before the call returns. Where $NOTIFY_SOCKET starts with {@code @}, the address starts with 0
+   * instead.
+   *
+   * @param message 1 byte or more, else EINVAL
+   * @param fds 0 to 253 to pass along, which stay the caller's; E2BIG for more
+   * @return 0; ENOENT or ECONNREFUSED when nobody is there; EPROTOTYPE where it is not a datagram
+   *     socket; EMSGSIZE; EBADF for a bad one of {@code fds}; ETOOMANYREFS; EAGAIN; EACCES
+   */
+  int sendTo(byte[] address, byte[] message, int[] fds, long timeoutMillis);
+
+  /**
+   * A SOCK_DGRAM socket that receives what {@link #sendTo} sends to the address. A path is created
+   * as by {@link #listen}.
+   *
+   * @return the socket; the errnos of {@link #listen}
+   */
+  int bind(byte[] address);
+
+  /**
+   * A SOCK_SEQPACKET socket that listens. A path is created, with mode 0600 less the umask, and
+   * stays when the socket is closed: the caller deletes it.
+   *
+   * @param backlog connections that may wait to be accepted
+   * @return the socket; EADDRINUSE, also for a path that exists; ENOENT, ENOTDIR or EACCES for the
+   *     folder
+   */
+  int listen(byte[] address, int backlog);
+
+  /**
+   * A SOCK_SEQPACKET socket that is connected. The time limit stays with it.
+   *
+   * @return the socket; ENOENT or ECONNREFUSED when nobody listens; EPROTOTYPE where it is not such
+   *     a socket; EAGAIN while the backlog is full; EACCES
+   */
+  int connect(byte[] address, long timeoutMillis);
+
+  /**
+   * accept4(2).
+   *
+   * @return the connection's socket, without a time limit; EAGAIN; EINVAL after {@link #shutdown}
+   *     or where the socket does not listen; EMFILE; EBADF; ENOTSOCK
+   */
+  int accept(int listener);
+
+  /**
+   * Sends one message over a connection, whole or not at all.
+   *
+   * @param message 1 byte or more, else EINVAL
+   * @param fds 0 to 253 to pass along, which stay the caller's; E2BIG for more
+   * @return 0; EPIPE or ECONNRESET when the other end is closed; EMSGSIZE; EBADF; ENOTSOCK;
+   *     ENOTCONN; ETOOMANYREFS; EAGAIN
+   */
+  int send(int socket, byte[] message, int[] fds);
+
+  /**
+   * Receives one message and the fds with it, which are close-on-exec and the caller's.
+   *
+   * @param buffer receives the message; EINVAL for an empty array
+   * @param fds 0 to 253 places, else E2BIG; receives the fds that came and -1 in all other places,
+   *     on failure in all
+   * @return the message's length in bytes; 0 at the end of the stream and for an empty message;
+   *     EMSGSIZE for a message longer than {@code buffer}, for more fds than {@code fds} or this
+   *     process has places for; EAGAIN; ECONNRESET; ENOTCONN; EBADF; ENOTSOCK. Fds that came with
+   *     an empty message or with EMSGSIZE are closed, and the message is gone.
+   */
+  int receive(int socket, byte[] buffer, int[] fds);
+
+  /**
+   * getsockopt(SO_PEERCRED): who made the other end of a connection, as it was at its connect or
+   * listen.
+   *
+   * @param pidUidGid receives the process (0 when it has no number here), the user and the group;
+   *     0, -1 and -1 for a socket that is not connected; EINVAL for another length than 3
+   * @return 0; EBADF; ENOTSOCK
+   */
+  int peer(int socket, int[] pidUidGid);
+
+  /** The time limit of each accept, receive and send to come. EBADF; ENOTSOCK. */
+  int setTimeout(int socket, long timeoutMillis);
+
+  /**
+   * shutdown(SHUT_RDWR). Calls that wait on the socket end, as do later ones: accept with EINVAL,
+   * receive with 0 once nothing is left to receive, send with EPIPE. EBADF; ENOTSOCK.
+   */
+  int shutdown(int socket);
 
   // ---- memory ----
 

@@ -26,9 +26,18 @@ public final class Errno {
   public static final int EFBIG = 27;
   public static final int ENOSPC = 28;
   public static final int ESPIPE = 29;
+  public static final int EPIPE = 32;
   public static final int ENOSYS = 38;
   public static final int EOVERFLOW = 75;
+  public static final int ENOTSOCK = 88;
+  public static final int EMSGSIZE = 90;
+  public static final int EPROTOTYPE = 91;
   public static final int EOPNOTSUPP = 95;
+  public static final int EADDRINUSE = 98;
+  public static final int ECONNRESET = 104;
+  public static final int ENOTCONN = 107;
+  public static final int ETOOMANYREFS = 109;
+  public static final int ECONNREFUSED = 111;
 
   private Errno() {}
 
@@ -55,9 +64,18 @@ public final class Errno {
       case EFBIG -> "EFBIG (file too large)";
       case ENOSPC -> "ENOSPC (no space left)";
       case ESPIPE -> "ESPIPE (illegal seek)";
+      case EPIPE -> "EPIPE (broken pipe: the other end is closed)";
       case ENOSYS -> "ENOSYS (system call not implemented)";
       case EOVERFLOW -> "EOVERFLOW (value too large)";
+      case ENOTSOCK -> "ENOTSOCK (not a socket)";
+      case EMSGSIZE -> "EMSGSIZE (message too long)";
+      case EPROTOTYPE -> "EPROTOTYPE (wrong type of socket)";
       case EOPNOTSUPP -> "EOPNOTSUPP (operation not supported)";
+      case EADDRINUSE -> "EADDRINUSE (address already in use)";
+      case ECONNRESET -> "ECONNRESET (connection reset by the other end)";
+      case ENOTCONN -> "ENOTCONN (socket not connected)";
+      case ETOOMANYREFS -> "ETOOMANYREFS (too many file descriptors on their way in messages)";
+      case ECONNREFUSED -> "ECONNREFUSED (connection refused: nobody listens)";
       default -> "errno " + errno;
     };
   }

@@ -8,6 +8,7 @@ import static org.luo4j.internal.bridge.Errno.EIO;
 import static org.luo4j.internal.bridge.Errno.EMFILE;
 import static org.luo4j.internal.bridge.Errno.ENODEV;
 import static org.luo4j.internal.bridge.Errno.ENOSPC;
+import static org.luo4j.internal.bridge.Errno.ENOSYS;
 import static org.luo4j.internal.bridge.Errno.EOPNOTSUPP;
 
 import java.io.IOException;
@@ -33,8 +34,8 @@ import org.luo4j.internal.bridge.Bridge;
  * dead process makes no calls on a real machine; here every one of its calls returns -EBADF, {@link
  * #describe} null, and {@link #view} throws. Views that it has stay usable and lead nowhere.
  *
- * <p>Not modelled: SEEK_DATA and SEEK_HOLE (EINVAL), ioctls of the VFS such as FIOCLEX, limits of
- * memory and of the number of sessions and tokens.
+ * <p>Not modelled: sockets (ENOSYS), SEEK_DATA and SEEK_HOLE (EINVAL), ioctls of the VFS such as
+ * FIOCLEX, limits of memory and of the number of sessions and tokens.
  *
  * <p>All methods may be called by any thread. One lock serves the whole emulator; a call that
  * changes what processes share also waits for the folder's lock, reads, writes and views do not.
@@ -440,6 +441,62 @@ public final class Emulator implements Bridge, AutoCloseable {
   public synchronized String describe(int fd) {
     OpenFile file = isDead() ? null : fds.file(fd);
     return file == null ? null : file.describe();
+  }
+
+  // ---- Unix sockets ----
+
+  @Override
+  public synchronized int sendTo(byte[] address, byte[] message, int[] fds, long timeoutMillis) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int bind(byte[] address) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int listen(byte[] address, int backlog) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int connect(byte[] address, long timeoutMillis) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int accept(int listener) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int send(int socket, byte[] message, int[] fds) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int receive(int socket, byte[] buffer, int[] fds) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int peer(int socket, int[] pidUidGid) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int setTimeout(int socket, long timeoutMillis) {
+    return noSockets();
+  }
+
+  @Override
+  public synchronized int shutdown(int socket) {
+    return noSockets();
+  }
+
+  private int noSockets() {
+    return (int) call(() -> -ENOSYS);
   }
 
   // ---- memory ----

@@ -47,11 +47,11 @@ public final class JnaBridge implements Bridge {
   }
 
   /** The result, or -errno. To be called at once: the errno is the thread's last call's. */
-  private static long result(long rc) {
+  static long result(long rc) {
     return rc < 0 ? -(long) Native.getLastError() : rc;
   }
 
-  private static int result(int rc) {
+  static int result(int rc) {
     return rc < 0 ? -Native.getLastError() : rc;
   }
 
@@ -241,6 +241,56 @@ public final class JnaBridge implements Bridge {
   }
 
   @Override
+  public int sendTo(byte[] address, byte[] message, int[] fds, long timeoutMillis) {
+    return UnixSockets.sendTo(address, message, fds, timeoutMillis);
+  }
+
+  @Override
+  public int bind(byte[] address) {
+    return UnixSockets.bind(address);
+  }
+
+  @Override
+  public int listen(byte[] address, int backlog) {
+    return UnixSockets.listen(address, backlog);
+  }
+
+  @Override
+  public int connect(byte[] address, long timeoutMillis) {
+    return UnixSockets.connect(address, timeoutMillis);
+  }
+
+  @Override
+  public int accept(int listener) {
+    return UnixSockets.accept(listener);
+  }
+
+  @Override
+  public int send(int socket, byte[] message, int[] fds) {
+    return UnixSockets.send(socket, message, fds);
+  }
+
+  @Override
+  public int receive(int socket, byte[] buffer, int[] fds) {
+    return UnixSockets.receive(socket, buffer, fds);
+  }
+
+  @Override
+  public int peer(int socket, int[] pidUidGid) {
+    return UnixSockets.peer(socket, pidUidGid);
+  }
+
+  @Override
+  public int setTimeout(int socket, long timeoutMillis) {
+    return UnixSockets.setTimeout(socket, timeoutMillis);
+  }
+
+  @Override
+  public int shutdown(int socket) {
+    return UnixSockets.shutdown(socket);
+  }
+
+  @Override
   public long map(int fd, long offset, long length, boolean writable) {
     if (length <= 0) {
       return -Errno.EINVAL;
@@ -299,7 +349,7 @@ public final class JnaBridge implements Bridge {
    * variadic ones (ioctl, fcntl) take their arguments as fixed ones do on all machines that {@link
    * Machine} admits. Numbers from the headers named.
    */
-  private static final class LibC {
+  static final class LibC {
 
     // asm-generic/fcntl.h and linux/fcntl.h
     static final int O_RDWR = 2;
@@ -414,5 +464,27 @@ public final class JnaBridge implements Bridge {
     static native int madvise(long address, long length, int advice);
 
     static native int getpagesize();
+
+    static native int socket(int domain, int type, int protocol);
+
+    static native int fchmod(int fd, int mode);
+
+    static native int bind(int fd, byte[] address, int length);
+
+    static native int listen(int fd, int backlog);
+
+    static native int connect(int fd, byte[] address, int length);
+
+    static native int accept4(int fd, long address, long length, int flags);
+
+    static native long sendmsg(int fd, long message, int flags);
+
+    static native long recvmsg(int fd, long message, int flags);
+
+    static native int getsockopt(int fd, int level, int option, byte[] value, int[] length);
+
+    static native int setsockopt(int fd, int level, int option, byte[] value, int length);
+
+    static native int shutdown(int fd, int how);
   }
 }

@@ -14,7 +14,7 @@ import org.luo4j.internal.bridge.ProcFd;
 public final class JniBridge implements Bridge {
 
   /** What {@link #bridgeVersion} answers in a library that fits this class. */
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
 
   private JniBridge() {}
 
@@ -125,6 +125,36 @@ public final class JniBridge implements Bridge {
 
   @Override
   public native long write(int fd, ByteBuffer buffer, int start, int length, long fileOffset);
+
+  @Override
+  public native int sendTo(byte[] address, byte[] message, int[] fds, long timeoutMillis);
+
+  @Override
+  public native int bind(byte[] address);
+
+  @Override
+  public native int listen(byte[] address, int backlog);
+
+  @Override
+  public native int connect(byte[] address, long timeoutMillis);
+
+  @Override
+  public native int accept(int listener);
+
+  @Override
+  public native int send(int socket, byte[] message, int[] fds);
+
+  @Override
+  public native int receive(int socket, byte[] buffer, int[] fds);
+
+  @Override
+  public native int peer(int socket, int[] pidUidGid);
+
+  @Override
+  public native int setTimeout(int socket, long timeoutMillis);
+
+  @Override
+  public native int shutdown(int socket);
 
   @Override
   public native long map(int fd, long offset, long length, boolean writable);

@@ -179,6 +179,7 @@ class SeveralProcessesTest {
       assertEquals(DEAD, here.seek(memory, 0, Abi.SEEK_SET));
       assertEquals(DEAD, here.read(memory, buffer, 0, 8, 0));
       assertEquals(DEAD, here.write(memory, buffer, 0, 8, 0));
+      assertEquals(DEAD, here.accept(memory));
       assertEquals(DEAD, here.map(memory, 1, 8192, true));
       assertEquals(DEAD, here.unmap(address, 8192));
       assertEquals(DEAD, here.advise(address, 8192, Abi.MADV_NORMAL));

@@ -49,6 +49,7 @@ final class EveryCall {
       callWhatAMemfdRefuses(bridge, fd);
     }
     callWithBadArguments(bridge);
+    callOnSockets(bridge);
     System.out.println("not called: " + missing);
   }
 
@@ -127,6 +128,49 @@ final class EveryCall {
     refused(bridge.duplicate(BAD_FD));
     refused(bridge.unmap(1, PAGE));
     refused(bridge.advise(1, PAGE, Abi.MADV_NORMAL));
+  }
+
+  private static void callOnSockets(Bridge bridge) {
+    byte[] address = ("\0luo4j-every-call-" + ProcessHandle.current().pid()).getBytes();
+    byte[] message = new byte[100_000];
+    int listener = (int) ok(bridge.listen(address, 1));
+    int connected = (int) ok(bridge.connect(address, 1000));
+    int accepted = (int) ok(bridge.accept(listener));
+    ok(bridge.setTimeout(accepted, 1000));
+    ok(bridge.peer(accepted, new int[3]));
+    int[] fds = {listener, accepted};
+    ok(bridge.send(connected, message, fds));
+    ok(bridge.receive(accepted, message, fds));
+    for (int fd : fds) {
+      ok(bridge.close(fd));
+    }
+    ok(bridge.send(connected, message, new int[] {listener}));
+    refused(bridge.receive(accepted, new byte[1], fds));
+    ok(bridge.shutdown(connected));
+    refused(bridge.send(connected, message, new int[0]));
+    for (byte[] bad : List.of(new byte[0], new byte[108], message)) {
+      refused(bridge.sendTo(bad, message, new int[0], 1));
+      refused(bridge.bind(bad));
+      refused(bridge.listen(bad, -1));
+      refused(bridge.connect(bad, 1));
+    }
+    for (int length : new int[] {0, 1, 253, 254, 100_000}) {
+      refused(bridge.send(BAD_FD, message, new int[length]));
+      refused(bridge.receive(BAD_FD, message, new int[length]));
+      refused(bridge.peer(BAD_FD, new int[length]));
+    }
+    refused(bridge.send(BAD_FD, new byte[0], new int[0]));
+    refused(bridge.receive(BAD_FD, new byte[0], new int[0]));
+    refused(bridge.accept(BAD_FD));
+    refused(bridge.setTimeout(BAD_FD, 1));
+    refused(bridge.shutdown(BAD_FD));
+    ok(bridge.close(listener));
+    int receiver = (int) ok(bridge.bind(address));
+    ok(bridge.sendTo(address, message, new int[] {receiver}, 1000));
+    refused(bridge.receive(receiver, message, new int[0]));
+    for (int fd : new int[] {receiver, connected, accepted}) {
+      ok(bridge.close(fd));
+    }
   }
 
   private static long ok(long result) {
