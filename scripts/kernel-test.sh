@@ -10,6 +10,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/apt.sh"
 # shellcheck source=scripts/lib/guest.sh
 . "$here/lib/guest.sh"
+# shellcheck source=scripts/lib/results.sh
+. "$here/lib/results.sh"
 
 usage() {
 	cat <<'END'
@@ -95,66 +97,19 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-passed=0 failed=0 skipped=0
-done_stages='' stage_results=0 told=0 log='' shown=''
-
-# result LINE: counts and shows one line of the guest.
-result() {
-	case $1 in
-	'PASS '*) passed=$((passed + 1)) stage_results=$((stage_results + 1)) ;;
-	'FAIL '*) failed=$((failed + 1)) stage_results=$((stage_results + 1)) ;;
-	'SKIP '*) skipped=$((skipped + 1)) stage_results=$((stage_results + 1)) ;;
-	'STAGE '*) stage_results=0 told=$failed ;;
-	'EXITED '*)
-		# a program that told of a failed test ends like this as well
-		if [ "$failed" -eq "$told" ]; then
-			fail "${1#EXITED }"
-			show_console
-		fi
-		told=$failed
-		return
-		;;
-	'STAGE-DONE '*)
-		done_stages="$done_stages ${1#STAGE-DONE }"
-		[ "$plan" = test ] || return 0
-		[ "$stage_results" -gt 0 ] || fail "${1#STAGE-DONE }: no test ran in this stage"
-		;;
-	esac
-	printf '%s\n' "$1"
-	[[ $1 != 'FAIL harness '* ]] || show_console
-}
-
-# show_console: the end of the guest's console, once per boot.
-show_console() {
-	[ -z "$shown" ] || return 0
-	shown=yes
-	printf '  the last lines of its console:\n'
-	tail -n 40 "$log" | sed 's/^/  | /'
-}
-
-# fail TEST: REASON...: a failure of the run itself.
-fail() {
-	printf 'FAIL harness %s\n' "$*"
-	failed=$((failed + 1))
-}
+# the bench and the demo print no results
+[ "$plan" = test ] || want_results=
 
 # run_plan NAME STAGES KERNEL NEXT MEMORY [LABEL]: boots the plan and checks
 # that each of its stages was completed.
 run_plan() {
-	local name=$1 stages=$2 first=$3 next=$4 memory=$5 label=${6:-} n started=$SECONDS
-	log=$work/$name.log shown='' done_stages=''
+	local name=$1 stages=$2 first=$3 next=$4 memory=$5 label=${6:-} started=$SECONDS
+	start_results "$work/$name.log"
 	guest_disk "$work" "$jars" "$next"
 	say "booting kernel $(kernel_release "$first") ($name plan, $memory MiB)"
 	boot_guest "$work" "$first" "$memory" "$limit" "$log" \
 		"luo4j.plan=$name luo4j.stage=1${label:+ luo4j.label=$label}" result
-	for n in $(seq "$stages"); do
-		[[ "$done_stages " != *" $name-$n "* ]] || continue
-		fail "stage $name-$n: ${BOOT_END:-the guest stopped before the end of this stage}"
-		show_console
-		BOOT_END=
-		break
-	done
-	[ -z "$BOOT_END" ] || { fail "plan $name: $BOOT_END" && show_console; }
+	check_stages "$name" "$stages"
 	say "$name plan took $(duration $((SECONDS - started)))"
 }
 

@@ -158,7 +158,7 @@ guest_disk() {
 }
 
 QEMU_PID=
-# stop_qemu: ends the QEMU that boot_guest started, if it still runs.
+# stop_qemu: ends the QEMU that run_guest started, if it still runs.
 stop_qemu() {
 	[ -n "$QEMU_PID" ] || return 0
 	kill -KILL "$QEMU_PID" 2>/dev/null || true
@@ -166,15 +166,25 @@ stop_qemu() {
 	QEMU_PID=
 }
 
-# boot_guest WORK KERNEL MEMORY LIMIT LOG CMDLINE HANDLER: boots the guest and
+# boot_guest WORK KERNEL MEMORY LIMIT LOG CMDLINE HANDLER: boots the guest with
+# WORK/initrd and WORK/disk.img; the rest as for run_guest.
+boot_guest() {
+	run_guest "$1" "$3" "$4" "$5" "$7" \
+		-drive "file=$1/disk.img,if=none,id=disk,format=raw,readonly=on" -device virtio-blk-pci,drive=disk \
+		-kernel "$2" -initrd "$1/initrd" \
+		-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 quiet loglevel=1 $6"
+}
+
+# run_guest WORK MEMORY LIMIT LOG HANDLER QEMU-OPTION...: runs a guest and
 # calls HANDLER with each "[luo4j] " line, as it comes, without that prefix.
 # The serial console goes to LOG. A stage (see init) that takes more than LIMIT
 # seconds ends the guest. Sets BOOT_END to "" (the guest ended by itself) or to
 # what went wrong.
-boot_guest() {
-	local work=$1 kernel=$2 memory=$3 limit=$4 log=$5 cmdline=$6 handler=$7
-	local line='' part status deadline=$((SECONDS + $4)) serial
+run_guest() {
+	local work=$1 memory=$2 limit=$3 log=$4 handler=$5
+	local line='' part status deadline=$((SECONDS + $3)) serial
 	local fifo=$work/serial
+	shift 5
 	BOOT_END=
 	rm -f "$fifo"
 	mkfifo "$fifo"
@@ -182,10 +192,7 @@ boot_guest() {
 	# setpriv: QEMU dies with this script, however that ends
 	setpriv --pdeathsig KILL "$ARCH_QEMU" "${ARCH_QEMU_ARGS[@]}" \
 		-accel "$GUEST_ACCEL" -cpu "$ARCH_QEMU_CPU" -smp 2 -m "$memory" \
-		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
-		-drive "file=$work/disk.img,if=none,id=disk,format=raw,readonly=on" -device virtio-blk-pci,drive=disk \
-		-kernel "$kernel" -initrd "$work/initrd" \
-		-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 quiet loglevel=1 $cmdline" \
+		-nodefaults -no-user-config -display none -no-reboot -serial stdio "$@" \
 		</dev/null >"$fifo" 2>"$work/qemu.err" &
 	QEMU_PID=$!
 	exec {serial}<"$fifo"
