@@ -131,7 +131,8 @@ compile() {
 		now=$((SECONDS - start))
 		[ $((now - shown)) -ge $every ] || continue
 		shown=$now
-		count=$(find "$build" -name '*.o' | wc -l)
+		# make removes folders of its own while find reads
+		count=$(find "$build" -name '*.o' 2>/dev/null | wc -l) || true
 		if [ -t 2 ]; then
 			printf '\r%s: compiled %d of about %d objects, %s ' "${0##*/}" "$count" "$ARCH_KERNEL_OBJECTS" "$(duration $now)" >&2
 		else
