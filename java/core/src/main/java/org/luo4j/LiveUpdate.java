@@ -420,6 +420,11 @@ public final class LiveUpdate {
     return emulator == null ? Provider.KERNEL : Provider.EMULATOR;
   }
 
+  /** How this library's own classes make calls. */
+  Bridge system() {
+    return bridge;
+  }
+
   /**
    * How calls leave Java.
    *

@@ -42,6 +42,7 @@ enum Refusal {
   MAP("map"),
   ADVISE("advise"),
   CLOSE("close"),
+  NOTIFY("notify systemd"),
   KEXEC("kexec");
 
   private final String operation;
@@ -141,6 +142,13 @@ enum Refusal {
               operation, errno, argument, "this kernel lacks that flag or that huge page size");
         }
         break;
+      case NOTIFY:
+        return new LuoException(
+            operation,
+            errno,
+            argument,
+            "what NOTIFY_SOCKET names does not answer: run in the unit's main process, or set"
+                + " NotifyAccess=all in the unit; on the emulator there is no systemd");
       default:
         break;
     }
