@@ -3,7 +3,6 @@ package org.luo4j.cache;
 
 import static org.luo4j.cache.CacheFormat.ENTRY_HEADER;
 import static org.luo4j.cache.CacheFormat.ENTRY_HEADER_EXTENDED;
-import static org.luo4j.cache.Memory.INT;
 import static org.luo4j.cache.Memory.LONG;
 
 import java.lang.invoke.MethodHandles;
@@ -163,7 +162,7 @@ final class Entry {
     }
     ByteBuffer slice = memory.slice(at);
     int index = Memory.index(at);
-    int lengths = (int) INT.get(slice, index + LENGTHS);
+    int lengths = slice.getInt(index + LENGTHS);
     int keyAt = index + ENTRY_HEADER;
     if (lengths > 0) {
       if (lengths >>> VALUE_BITS != key.length
@@ -178,7 +177,7 @@ final class Entry {
     }
     int i = 0;
     for (; i + 8 <= key.length; i += 8) {
-      if ((long) LONG.get(slice, keyAt + i) != (long) BYTES.get(key, i)) {
+      if (slice.getLong(keyAt + i) != (long) BYTES.get(key, i)) {
         return 0;
       }
     }

@@ -92,7 +92,7 @@ final class Memory {
 
   int getInt(long offset) {
     ByteBuffer slice = slice(offset);
-    int value = (int) INT.get(slice, index(offset));
+    int value = slice.getInt(index(offset));
     Reference.reachabilityFence(slice);
     return value;
   }
@@ -111,7 +111,7 @@ final class Memory {
 
   long getLong(long offset) {
     ByteBuffer slice = slice(offset);
-    long value = (long) LONG.get(slice, index(offset));
+    long value = slice.getLong(index(offset));
     Reference.reachabilityFence(slice);
     return value;
   }
@@ -162,7 +162,7 @@ final class Memory {
       int index = index(offset);
       int i = 0;
       for (; i + 8 <= target.length; i += 8) {
-        ARRAY.set(target, i, (long) LONG.get(slice, index + i));
+        ARRAY.set(target, i, slice.getLong(index + i));
       }
       for (; i < target.length; i++) {
         target[i] = slice.get(index + i);

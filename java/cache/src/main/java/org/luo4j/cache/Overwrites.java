@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
@@ -20,14 +19,12 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  */
 final class Overwrites {
 
-  private static final int STRIPES = 32;
-
   private final Reader reader;
-  private final AtomicReferenceArray<Stripe> stripes = new AtomicReferenceArray<>(STRIPES);
+  private final AtomicReferenceArray<Stripe> stripes = new AtomicReferenceArray<>(Pins.STRIPES);
 
-  /** What a thread keeps, and others whose number ends alike; held by one at a time. */
+  /** What a thread keeps, and others whose number ends alike; for who holds the stripe. */
   private static final class Stripe {
-    private final AtomicBoolean held = new AtomicBoolean();
+    private final Reader.Found old = new Reader.Found();
     private final Places small = new Places();
     private final Places main = new Places();
   }
@@ -102,32 +99,30 @@ final class Overwrites {
 
   /** Overwrites a key's value, if it can. */
   Result tryPut(byte[] key, long hash, byte[] value, int expiry, int check) {
-    Stripe stripe = Entry.isShort(key, value) ? hold() : null;
-    if (stripe == null) {
+    int held = Entry.isShort(key, value) ? reader.pins.hold() : -1;
+    if (held < 0) {
       return Result.NOT_HERE;
     }
-    int pin = reader.pins.enter();
     try {
-      return put(stripe, key, hash, value, expiry, check);
+      return put(stripe(held), key, hash, value, expiry, check);
     } finally {
-      reader.pins.exit(pin);
-      stripe.held.setRelease(false);
+      reader.pins.release(held);
     }
   }
 
   private Result put(Stripe stripe, byte[] key, long hash, byte[] value, int expiry, int check) {
-    long place = reader.find(key, hash);
-    if (place < 0) {
+    Reader.Found old = stripe.old;
+    if (!reader.find(key, hash, old)) {
       return Result.NOT_HERE;
     }
     Memory memory = reader.memory;
-    long slot = memory.getLongVolatile(place);
-    long oldAt = reader.offsetOf(slot, key, Index.tag(hash));
+    Ring ring = old.ring;
+    int lengths = Entry.lengths(memory, old.at);
     int bytes = (int) Entry.bytes(key.length, value.length);
-    if (oldAt < 0 || !Entry.isShort(memory, oldAt) || reader.bytes(slot) != bytes) {
+    if (lengths < 0
+        || Entry.bytes(key.length, Entry.valueLength(memory, old.at, lengths)) != bytes) {
       return Result.NOT_HERE;
     }
-    Ring ring = reader.ring(slot);
     Places places = ring == reader.main ? stripe.main : stripe.small;
     long position = places.take(bytes, ring.reusable(), reader.pins.period());
     if (position < 0) {
@@ -135,40 +130,40 @@ final class Overwrites {
     }
     long at = ring.offset(position);
     Entry.write(memory, at, key, value, expiry, check);
-    if (!reader.index.replace(place, slot, slot & ~Ring.ADDRESS_MASK | Ring.address(position))) {
+    long slot = old.slot & ~Ring.ADDRESS_MASK | Ring.address(position);
+    if (!reader.index.replace(old.place, old.slot, slot)) {
       Entry.kill(memory, at);
       places.add(position, bytes, reader.pins.period());
       return Result.NOT_HERE;
     }
     // A damaged length would have the place reach into the next entry.
-    boolean usable = reader.isTrusted(slot, oldAt);
-    Entry.kill(memory, oldAt);
+    boolean usable = reader.isTrusted(ring, old.position, old.at);
+    Entry.kill(memory, old.at);
     if (usable) {
-      places.add(ring.position(slot), bytes, reader.pins.period());
+      places.add(old.position, bytes, reader.pins.period());
     }
     return Result.DONE;
   }
 
   /** Keeps the place of an entry that an overwrite under the write lock has killed, if it can. */
   boolean keep(Ring ring, long position, int bytes) {
-    Stripe stripe = hold();
-    if (stripe == null) {
+    int held = reader.pins.hold();
+    if (held < 0) {
       return false;
     }
+    Stripe stripe = stripe(held);
     Places places = ring == reader.main ? stripe.main : stripe.small;
     boolean kept = places.add(position, bytes, reader.pins.period());
-    stripe.held.setRelease(false);
+    reader.pins.release(held);
     return kept;
   }
 
-  /** The stripe of this thread, or null when another thread is at it. */
-  private Stripe hold() {
-    int number = (int) Thread.currentThread().getId() & STRIPES - 1;
-    Stripe stripe = stripes.get(number);
+  private Stripe stripe(int held) {
+    Stripe stripe = stripes.get(held);
     if (stripe == null) {
-      stripes.compareAndSet(number, null, new Stripe());
-      stripe = stripes.get(number);
+      stripe = new Stripe();
+      stripes.set(held, stripe);
     }
-    return stripe.held.compareAndSet(false, true) ? stripe : null;
+    return stripe;
   }
 }

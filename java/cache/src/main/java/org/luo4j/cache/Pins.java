@@ -13,19 +13,23 @@ import java.lang.invoke.VarHandle;
  * <p>A reader that only copies need not pin: when it has copied, and the present {@link #period} is
  * at most the next one to that in which it began, nothing that it found can have been written over.
  *
- * <p>Any thread may {@link #enter} and {@link #exit}, without waiting; one at a time may {@link
- * #advance}. Read-copy-update with two counters, as in the kernel's srcu, in stripes.
+ * <p>Any thread may {@link #enter} and {@link #exit}, without waiting, or {@link #hold} and {@link
+ * #release}; one at a time may {@link #advance}. Read-copy-update with two counters, as in the
+ * kernel's srcu, in stripes.
  */
 final class Pins {
 
   private static final VarHandle COUNT = MethodHandles.arrayElementVarHandle(long[].class);
 
-  private static final int STRIPES = 32;
+  static final int STRIPES = 32;
 
   /** Longs from one counter to the next: two cache lines, as they are fetched in pairs. */
   private static final int DISTANCE = 16;
 
   private final long[] counts = new long[(2 * STRIPES + 1) * DISTANCE];
+
+  /** Of each stripe that a thread holds: the period that it pins, and one. */
+  private final long[] holds = new long[(STRIPES + 1) * DISTANCE];
 
   /** The number of the present period. */
   private volatile long period;
@@ -36,7 +40,7 @@ final class Pins {
 
   /** Begins reading; gives what {@link #exit} needs. */
   int enter() {
-    int stripe = ((int) Thread.currentThread().getId() & STRIPES - 1) * 2 + 1;
+    int stripe = 2 * stripe() + 1;
     while (true) {
       long present = period;
       int at = (stripe + (int) (present & 1)) * DISTANCE;
@@ -53,12 +57,46 @@ final class Pins {
     COUNT.getAndAdd(counts, at, -1L);
   }
 
+  private static int stripe() {
+    return (int) Thread.currentThread().getId() & STRIPES - 1;
+  }
+
+  /**
+   * Pins the present period, and keeps other threads from holding the same stripe.
+   *
+   * @return the stripe, 0 to 31; -1 while another thread holds this thread's
+   */
+  int hold() {
+    int stripe = stripe();
+    int at = (stripe + 1) * DISTANCE;
+    long present = period;
+    if (!COUNT.compareAndSet(holds, at, 0L, present + 1)) {
+      return -1;
+    }
+    while (period != present) { // one has begun in between, which did not wait for us
+      present = period;
+      COUNT.setVolatile(holds, at, present + 1);
+    }
+    return stripe;
+  }
+
+  /** Gives a stripe back. */
+  void release(int stripe) {
+    COUNT.setRelease(holds, (stripe + 1) * DISTANCE, 0L);
+  }
+
   /** Begins a new period, if no reader of the one before the present is left. */
   boolean advance() {
     long present = period;
     int before = (int) (present + 1 & 1);
     for (int stripe = 1; stripe < 2 * STRIPES; stripe += 2) {
       if ((long) COUNT.getVolatile(counts, (stripe + before) * DISTANCE) != 0) {
+        return false;
+      }
+    }
+    for (int at = DISTANCE; at < holds.length; at += DISTANCE) {
+      long held = (long) COUNT.getVolatile(holds, at);
+      if (held != 0 && held != present + 1) {
         return false;
       }
     }

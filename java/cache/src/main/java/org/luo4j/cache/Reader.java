@@ -155,7 +155,7 @@ final class Reader {
         ByteBuffer slots = memory.slice(bucket);
         int first = Memory.index(bucket);
         for (int i = first; i < first + BUCKET_BYTES; i += 8) {
-          if ((long) LONG.get(slots, i) >>> TAG_SHIFT != tag) {
+          if (slots.getLong(i) >>> TAG_SHIFT != tag) {
             continue;
           }
           long slot = (long) LONG.getAcquire(slots, i);
@@ -218,7 +218,7 @@ final class Reader {
   }
 
   /** Whether an entry that fits in its ring is this process's, or whole: that is seen once. */
-  private boolean isTrusted(Ring ring, long position, long at) {
+  boolean isTrusted(Ring ring, long position, long at) {
     if (ring.isTrusted(position, at)) {
       return true;
     }
@@ -307,35 +307,55 @@ final class Reader {
     }
   }
 
+  /** The live entry of a key: the place of its slot, the slot, and where the entry lies. */
+  static final class Found {
+    long place;
+    long slot;
+    Ring ring;
+    long position;
+    long at;
+  }
+
   /**
    * Finds the slot of a key: its place in the index, or -1. Sure under the write lock; without, it
    * may find none while slots are moved.
    */
   long find(byte[] key, long hash) {
+    Found found = new Found();
+    return find(key, hash, found) ? found.place : -1;
+  }
+
+  /** As {@link #find(byte[], long)}, with all that was seen of it. */
+  boolean find(byte[] key, long hash, Found found) {
     long tag = Index.tag(hash);
     long bucket = index.first(hash);
     for (int choice = 0; choice < 2; choice++) {
-      for (long place = bucket; place < bucket + BUCKET_BYTES; place += 8) {
-        if (isSlotOf(key, tag, place)) {
-          return place;
+      ByteBuffer slots = memory.slice(bucket);
+      int first = Memory.index(bucket);
+      for (int i = 0; i < BUCKET_BYTES; i += 8) {
+        if (slots.getLong(first + i) >>> TAG_SHIFT == tag
+            && isOf(key, (long) LONG.getAcquire(slots, first + i), tag, found)) {
+          found.place = bucket + i;
+          return true;
         }
       }
+      Reference.reachabilityFence(slots);
       bucket = index.other(bucket, tag);
     }
-    return -1;
+    return false;
   }
 
-  /** Whether the slot at a place names the live entry of a key. */
-  private boolean isSlotOf(byte[] key, long tag, long place) {
-    return offsetOf(memory.getLongAcquire(place), key, tag) >= 0;
-  }
-
-  /** Where the live entry of a key lies that a slot names, or -1 when it is not of this key. */
-  long offsetOf(long slot, byte[] key, long tag) {
-    if (slot >>> TAG_SHIFT != tag) {
-      return -1;
-    }
-    long at = offset(slot);
-    return at >= 0 && Entry.isLive(memory, at, end(slot, at), key) ? at : -1;
+  /** Whether a slot names the live entry of a key. */
+  private boolean isOf(byte[] key, long slot, long tag, Found found) {
+    Ring ring = ring(slot);
+    long position = ring.position(slot);
+    long at = ring.offset(position);
+    found.slot = slot;
+    found.ring = ring;
+    found.position = position;
+    found.at = at;
+    return slot >>> TAG_SHIFT == tag
+        && at >= 0
+        && Entry.isLive(memory, at, ring.end(position, at), key);
   }
 }

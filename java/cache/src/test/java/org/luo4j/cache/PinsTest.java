@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+class PinsTest {
+
+  private final Pins pins = new Pins();
+
+  @Test
+  void aReaderIsOvertakenByOnePeriodOnly() {
+    assertTrue(pins.advance());
+    int pin = pins.enter();
+    assertTrue(pins.advance());
+    assertFalse(pins.advance());
+    pins.exit(pin);
+    assertTrue(pins.advance());
+    assertEquals(3, pins.period());
+  }
+
+  @Test
+  void anOverwriteIsOvertakenByOnePeriodOnly() {
+    int held = pins.hold();
+    assertTrue(pins.advance());
+    assertFalse(pins.advance());
+    assertFalse(pins.advance());
+    pins.release(held);
+    assertTrue(pins.advance());
+    assertEquals(2, pins.period());
+  }
+
+  @Test
+  void aStripeIsHeldOnce() {
+    int held = pins.hold();
+    assertEquals(-1, pins.hold());
+    pins.release(held);
+    assertEquals(held, pins.hold());
+    int pin = pins.enter();
+    assertTrue(pins.advance());
+    pins.release(held);
+    assertFalse(pins.advance(), "the reader of the same thread is still there");
+    pins.exit(pin);
+    assertTrue(pins.advance());
+  }
+}
