@@ -185,6 +185,33 @@ public class LuoException extends RuntimeException {
     }
   }
 
+  /** Another client of the same user has the name, at an {@link Agent}. EBUSY. */
+  public static final class NameBusy extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    NameBusy(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** No {@link Agent} answered until the deadline: ENOENT, ECONNREFUSED, ECONNRESET, EAGAIN. */
+  public static final class AgentAbsent extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    AgentAbsent(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
+  /** The {@link Agent} will not: a limit (ENOSPC), a wrong fd (EINVAL), another user (EPERM). */
+  public static final class AgentRefused extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    AgentRefused(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
   /** No bridge works, or the one that is forced does not; the causes are suppressed. ENOSYS. */
   public static final class BridgeUnavailable extends LuoException {
     private static final long serialVersionUID = 1L;

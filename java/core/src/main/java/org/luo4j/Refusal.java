@@ -13,6 +13,7 @@ import static org.luo4j.internal.bridge.Errno.ENODEV;
 import static org.luo4j.internal.bridge.Errno.ENOENT;
 import static org.luo4j.internal.bridge.Errno.ENOMEM;
 import static org.luo4j.internal.bridge.Errno.ENOSPC;
+import static org.luo4j.internal.bridge.Errno.ENOSYS;
 import static org.luo4j.internal.bridge.Errno.ENOTTY;
 import static org.luo4j.internal.bridge.Errno.EOPNOTSUPP;
 import static org.luo4j.internal.bridge.Errno.EPERM;
@@ -43,6 +44,8 @@ enum Refusal {
   ADVISE("advise"),
   CLOSE("close"),
   NOTIFY("notify systemd"),
+  LISTEN("listen"),
+  CONNECT("connect"),
   KEXEC("kexec");
 
   private final String operation;
@@ -140,6 +143,15 @@ enum Refusal {
         if (errno == ENODEV || errno == EINVAL) {
           return new LuoException(
               operation, errno, argument, "this kernel lacks that flag or that huge page size");
+        }
+        break;
+      case LISTEN, CONNECT:
+        if (errno == ENOSYS) {
+          return new LuoException(
+              operation,
+              errno,
+              argument,
+              "the emulator has no sockets: open the LiveUpdate with bridge(JNI) or bridge(JNA)");
         }
         break;
       case NOTIFY:

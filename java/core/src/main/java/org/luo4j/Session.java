@@ -215,6 +215,10 @@ public final class Session implements AutoCloseable {
     return descriptor.bridge();
   }
 
+  Descriptor descriptor() {
+    return descriptor;
+  }
+
   /** Kind, name and fd. */
   @Override
   public String toString() {

@@ -276,16 +276,20 @@ public final class Systemd {
     tell("FDSTOREREMOVE=1\nFDNAME=" + name);
   }
 
-  private static void checkName(String name) {
+  static void checkName(String name) {
+    if (!isName(name)) {
+      throw new IllegalArgumentException(
+          "name '" + name + "' must be 1 to " + NAME_MAX + " printable ASCII characters, no colon");
+    }
+  }
+
+  static boolean isName(String name) {
     boolean good = !name.isEmpty() && name.length() <= NAME_MAX;
     for (int i = 0; i < name.length(); i++) {
       char c = name.charAt(i);
       good &= c > ' ' && c < 127 && c != ':';
     }
-    if (!good) {
-      throw new IllegalArgumentException(
-          "name '" + name + "' must be 1 to " + NAME_MAX + " printable ASCII characters, no colon");
-    }
+    return good;
   }
 
   /** Tells systemd that the service has started (READY=1). Does nothing without systemd. */
