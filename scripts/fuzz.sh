@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has a fuzzer make up the memory that a WarmCache attaches to.
+# Has a fuzzer make up what luo4j reads of others.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib/common.sh
@@ -9,16 +9,22 @@ usage() {
 	cat <<'END'
 usage: fuzz.sh [options]
 
-Runs Jazzer on each fuzz test of WarmCache's attach in turn, each for its share
-of the time: "edits" of real caches, where what is found must be what was put
-last, or nothing; and "raw" bytes, where nothing may break. A run that takes
-60 s is a finding. The last line counts runs and findings; ends with 1 after a
-finding, which ends its test. Inputs that were found lie in java/cache as
-crash-*, what was learned in java/cache/.cifuzz-corpus, from which the next run
-goes on.
+Runs Jazzer on each fuzz test in turn, each for its share of the time:
+
+  edits   a WarmCache attaches to a real cache that was edited: what is found
+          must be what was put last, or nothing
+  raw     it attaches to bytes: nothing may break
+  agent   the agent reads messages of clients, and the manifest that the
+          previous kernel left: what is wrong is refused, and nothing else
+  notify  what systemd sets in the environment, and the messages to it
+
+A run of the first two that takes 60 s is a finding. The last line counts runs
+and findings; ends with 1 after a finding, which ends its test. Inputs that were
+found lie in java/cache or java/core as crash-*, what was learned in
+.cifuzz-corpus there, from which the next run goes on.
 
   --seconds N    of fuzzing in all (default: 600)
-  --target NAME  only edits or raw
+  --target NAME  only that one
   --log FILE     where the fuzzer's own output goes (default: a temporary file)
   --help         print this
 
@@ -26,7 +32,7 @@ Needs a JDK and Maven. Environment: JAVA_HOME (the JDK).
 END
 }
 
-seconds=600 targets=(edits raw) log=''
+seconds=600 targets=(edits raw agent notify) log=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--seconds)
@@ -37,7 +43,10 @@ while [ $# -gt 0 ]; do
 		;;
 	--target)
 		option_value "$1" $#
-		case $2 in edits | raw) targets=("$2") ;; *) usage_error "--target is edits or raw" ;; esac
+		case $2 in
+		edits | raw | agent | notify) targets=("$2") ;;
+		*) usage_error "--target is edits, raw, agent or notify" ;;
+		esac
 		shift
 		;;
 	--log) option_value "$1" $#; log=$2; shift ;;
@@ -50,16 +59,26 @@ need_tools mvn=maven
 log=${log:-$(mktemp "${TMPDIR:-/tmp}/luo4j-fuzz-XXXXXX")}
 : >"$log"
 
-share=$((seconds / ${#targets[@]}))
+# Jazzer fuzzes one test in a run
+tests=()
+for target in "${targets[@]}"; do
+	case $target in
+	edits | raw) tests+=("java/cache:AttachFuzzTest#$target") ;;
+	agent) tests+=('java/core:AgentFuzzTest#message' 'java/core:AgentFuzzTest#manifest') ;;
+	notify) tests+=('java/core:NotifyFuzzTest#environment' 'java/core:NotifyFuzzTest#message') ;;
+	esac
+done
+share=$((seconds / ${#tests[@]}))
 [ $share -gt 0 ] || usage_error "--seconds: $seconds are too few"
 runs=0 found=0
-for target in "${targets[@]}"; do
+for test in "${tests[@]}"; do
+	module=${test%%:*} target=${test#*:}
 	say "fuzzing $target for $(duration $share); output in $log"
 	part=$(mktemp)
 	status=0
 	(cd "$LUO4J_ROOT" && JAZZER_FUZZ=1 JAZZER_MAX_DURATION=${share}s \
-		mvn -B test -Dspotless.check.skip -pl java/core,java/cache \
-		-Dtest="AttachFuzzTest#$target" -Dsurefire.failIfNoSpecifiedTests=false) >"$part" 2>&1 || status=$?
+		mvn -B test-compile surefire:test@default-test -Dspotless.check.skip -pl "$module" -am \
+		-Dtest="$target" -Dsurefire.failIfNoSpecifiedTests=false) >"$part" 2>&1 || status=$?
 	cat "$part" >>"$log"
 	# the last number that libFuzzer gave, in "#123 NEW ..." or "Done 123 runs in ..."
 	part_runs=$(sed -nE 's/^#([0-9]+)[[:space:]].*/\1/p; s/.*Done ([0-9]+) runs in.*/\1/p' "$part" | tail -n 1)

@@ -57,9 +57,6 @@ public final class Agent implements AutoCloseable {
 
   private static final int BACKLOG = 1024;
 
-  /** How long a client may take to make room for an answer. */
-  private static final long SEND_MILLIS = 10_000;
-
   private static final int STACK_BYTES = 256 << 10;
   private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(20);
   private static final long ACCEPT_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
@@ -177,8 +174,10 @@ public final class Agent implements AutoCloseable {
   private final Set<Connection> connections = new LinkedHashSet<>();
   private boolean updating;
   private int updates;
-  private long accepted;
   private boolean closed;
+
+  /** Connections that were accepted, and served or closed. Written by the acceptor. */
+  private volatile long accepted;
 
   /**
    * Says what an agent shall be like.
@@ -203,6 +202,7 @@ public final class Agent implements AutoCloseable {
     private Duration helloTimeout = Duration.ofSeconds(5);
     private Path kexecProgram;
     private KexecCommand kexec;
+    private long sendMillis = 10_000;
     private Consumer<String> log = line -> LOG.log(System.Logger.Level.INFO, line);
 
     private Builder(LiveUpdate luo) {
@@ -330,6 +330,12 @@ public final class Agent implements AutoCloseable {
 
     Builder kexec(KexecCommand command) {
       this.kexec = command;
+      return this;
+    }
+
+    /** How long a client may take to make room for an answer. */
+    Builder sendTimeout(Duration timeout) {
+      this.sendMillis = timeout.toMillis();
       return this;
     }
 
@@ -499,6 +505,7 @@ public final class Agent implements AutoCloseable {
       }
       if (socket >= 0) {
         welcome(socket);
+        accepted++;
       } else if (socket != -Errno.EAGAIN && socket != -Errno.ECONNABORTED) {
         // EMFILE and the like go by when connections end; the backlog waits.
         log.accept("cannot accept a connection: " + Errno.describe(-socket));
@@ -571,7 +578,6 @@ public final class Agent implements AutoCloseable {
       if (closed) {
         return "the agent is closing";
       }
-      accepted++;
       connections.add(connection);
       return null;
     } finally {
@@ -687,7 +693,7 @@ public final class Agent implements AutoCloseable {
             end(hello ? "a second HELLO" : "a " + message.type() + " before HELLO");
           } else if (hello) {
             greeted = true;
-            setTimeout(SEND_MILLIS);
+            setTimeout(settings.sendMillis);
             greet(message);
           } else {
             int stored = fd;
@@ -984,14 +990,9 @@ public final class Agent implements AutoCloseable {
     return holdings.list(0, true);
   }
 
-  /** How many connections there were. */
+  /** How many connections there were, those included that were closed at once. */
   long accepted() {
-    lock.lock();
-    try {
-      return accepted;
-    } finally {
-      lock.unlock();
-    }
+    return accepted;
   }
 
   private void checkOpen() {
