@@ -281,11 +281,6 @@ public final class LiveUpdate {
       return text.length() == 0 ? "" : text.append(')').toString();
     }
 
-    private static LiveUpdate logged(LiveUpdate luo) {
-      LOG.log(System.Logger.Level.DEBUG, () -> "luo4j uses " + luo.reason);
-      return luo;
-    }
-
     private static LuoException unavailable(String what, List<Exception> refused) {
       LuoException e =
           new LuoException.BridgeUnavailable("open", Errno.ENOSYS, "", what + because(refused));
@@ -302,6 +297,39 @@ public final class LiveUpdate {
     } else if (device != -Errno.EBUSY) {
       throw Refusal.OPEN_DEVICE.exception(device, Abi.DEVICE);
     }
+  }
+
+  /** Why sessions cannot be made or retrieved, in words; null where they can. */
+  String whyNoDevice() {
+    if (emulator != null) {
+      return null;
+    }
+    try {
+      probe();
+      return null;
+    } catch (LuoException e) {
+      return e.getMessage();
+    }
+  }
+
+  /**
+   * The native bridge, whether the kernel has LUO or not; null where none works, or where {@value
+   * #BRIDGE_PROPERTY} forces the emulator.
+   */
+  static LiveUpdate nativeBridge(Duration deviceTimeout) {
+    BridgeType forced = Builder.bridgeProperty();
+    if (forced == BridgeType.EMULATOR) {
+      return null;
+    }
+    Selection selection = Builder.nativeSelection(forced);
+    return selection.bridge() == null
+        ? null
+        : logged(new LiveUpdate(selection, deviceTimeout, Builder.chosenBecause(selection)));
+  }
+
+  private static LiveUpdate logged(LiveUpdate luo) {
+    LOG.log(System.Logger.Level.DEBUG, () -> "luo4j uses " + luo.reason);
+    return luo;
   }
 
   /**

@@ -95,6 +95,15 @@ public class LuoException extends RuntimeException {
     }
   }
 
+  /** Memory that has one owner at a time has another one still. EBUSY. */
+  public static final class OwnerAlive extends LuoException {
+    private static final long serialVersionUID = 1L;
+
+    OwnerAlive(String operation, int errno, String argument, String remedy) {
+      super(operation, errno, argument, remedy);
+    }
+  }
+
   /** The process may not do this. EACCES, or EPERM where no seal and no preservation is meant. */
   public static final class PermissionDenied extends LuoException {
     private static final long serialVersionUID = 1L;

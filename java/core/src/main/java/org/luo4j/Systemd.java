@@ -50,11 +50,15 @@ public final class Systemd {
   private static final Set<Integer> TAKEN = ConcurrentHashMap.newKeySet();
 
   private final LiveUpdate luo;
+  private final Set<Integer> taken;
   private final Bridge bridge;
   private final byte[] address;
   private final int storeMax;
   private final List<Handed> handed;
   private final String whyNothing;
+
+  /** The names in the store, once for each fd, as far as this object knows; guarded by itself. */
+  private final List<String> inStore = new ArrayList<>();
 
   /**
    * An fd that systemd handed over.
@@ -64,8 +68,9 @@ public final class Systemd {
    */
   public record Handed(String name, int fd) {}
 
-  private Systemd(LiveUpdate luo, Map<String, String> environment, long pid) {
+  private Systemd(LiveUpdate luo, Map<String, String> environment, long pid, Set<Integer> taken) {
     this.luo = luo;
+    this.taken = taken;
     this.bridge = luo.system();
     this.address = address(environment.get("NOTIFY_SOCKET"));
     this.storeMax = number(environment, "FDSTORE", address == null ? 0 : -1);
@@ -84,6 +89,7 @@ public final class Systemd {
       whyNothing = null;
     }
     this.handed = whyNothing == null ? handed(count, environment.get("LISTEN_FDNAMES")) : List.of();
+    handed.forEach(each -> inStore.add(each.name));
   }
 
   /**
@@ -94,11 +100,16 @@ public final class Systemd {
    * @throws IllegalArgumentException when the environment is not as systemd sets it
    */
   public static Systemd of(LiveUpdate luo) {
-    return of(luo, System.getenv(), ProcessHandle.current().pid());
+    Objects.requireNonNull(luo, "luo");
+    return new Systemd(luo, System.getenv(), ProcessHandle.current().pid(), TAKEN);
   }
 
   static Systemd of(LiveUpdate luo, Map<String, String> environment, long pid) {
-    return new Systemd(Objects.requireNonNull(luo, "luo"), environment, pid);
+    return of(luo, environment, pid, TAKEN);
+  }
+
+  static Systemd of(LiveUpdate luo, Map<String, String> environment, long pid, Set<Integer> taken) {
+    return new Systemd(luo, environment, pid, taken);
   }
 
   /** The bytes of an address: a path, or after a NUL an abstract name; null for none. */
@@ -210,7 +221,7 @@ public final class Systemd {
     return handed.stream()
         .filter(each -> each.name.equals(name))
         .map(Handed::fd)
-        .filter(TAKEN::add)
+        .filter(taken::add)
         .findFirst();
   }
 
@@ -218,11 +229,11 @@ public final class Systemd {
     T of(int fd);
   }
 
-  private static <T> T adopted(int fd, Adoption<T> adoption) {
+  private <T> T adopted(int fd, Adoption<T> adoption) {
     try {
       return adoption.of(fd);
     } catch (RuntimeException e) {
-      TAKEN.remove(fd);
+      taken.remove(fd);
       throw e;
     }
   }
@@ -234,7 +245,8 @@ public final class Systemd {
    *     handed over again
    * @param memfd stays the caller's: systemd has a duplicate
    * @throws LuoException when systemd cannot be reached
-   * @throws IllegalStateException without systemd, or where the unit has no store
+   * @throws IllegalStateException without systemd, or where the unit has no store or it is full, as
+   *     far as what was handed over, stored and removed by this object says
    */
   public void store(String name, MemFd memfd) {
     store(name, memfd.fd());
@@ -247,7 +259,8 @@ public final class Systemd {
    * @param name as for a memfd
    * @param session stays the caller's: systemd has a duplicate
    * @throws LuoException when systemd cannot be reached
-   * @throws IllegalStateException without systemd, or where the unit has no store
+   * @throws IllegalStateException without systemd, or where the unit has no store or it is full, as
+   *     far as what was handed over, stored and removed by this object says
    */
   public void store(String name, Session session) {
     store(name, session.fd());
@@ -262,7 +275,20 @@ public final class Systemd {
               : "no systemd listens: NOTIFY_SOCKET is not set; start the service from a unit with"
                   + " Type=notify");
     }
-    send("FDSTORE=1\nFDNAME=" + name + "\nFDPOLL=0", new int[] {fd});
+    synchronized (inStore) {
+      if (storeMax > 0 && inStore.size() >= storeMax) {
+        throw new IllegalStateException(
+            "the unit's store is full, with "
+                + inStore
+                + ": raise FileDescriptorStoreMax="
+                + storeMax
+                + " to store '"
+                + name
+                + "'");
+      }
+      send("FDSTORE=1\nFDNAME=" + name + "\nFDPOLL=0", new int[] {fd});
+      inStore.add(name);
+    }
   }
 
   /**
@@ -273,7 +299,10 @@ public final class Systemd {
    */
   public void remove(String name) {
     checkName(name);
-    tell("FDSTOREREMOVE=1\nFDNAME=" + name);
+    synchronized (inStore) {
+      tell("FDSTOREREMOVE=1\nFDNAME=" + name);
+      inStore.removeIf(name::equals);
+    }
   }
 
   static void checkName(String name) {

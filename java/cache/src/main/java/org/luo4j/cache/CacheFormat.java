@@ -31,7 +31,8 @@ import org.luo4j.MemoryRegion;
  *   512  the change of them under way: u64 slot's place, 0 for none; then what is there after it,
  *        u64 slot, u64 entries, u64 live bytes, and before it, u64 slot
  *   576  the move of a slot under way: u64 from, 0 for none, u64 to, u64 slot
- *   640  u64 the latest time seen, ms since 1970
+ *   640  u64 the latest time seen, ms since 1970      648  u64 the boot of who had it open last, a
+ *                                                         hash of its boot_id; 0 unknown
  *
  *   slot      | tag: 12 | uses: 2 | ring: 1 | address: 49, in units of 8 bytes |    0: empty
  *
@@ -95,6 +96,7 @@ final class CacheFormat {
   static final int MOVE_TO_AT = 584;
   static final int MOVE_SLOT_AT = 592;
   static final int LATEST_AT = 640;
+  static final int BOOT_AT = 648;
 
   static final long OPEN = 0;
   static final long CLOSED = 1;

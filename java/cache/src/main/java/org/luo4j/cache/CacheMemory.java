@@ -4,11 +4,12 @@ package org.luo4j.cache;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 import org.luo4j.MemoryRegion;
 
 /**
@@ -22,6 +23,9 @@ interface CacheMemory extends Closeable {
 
   /** Cold with the reason, where the memory is new and all zero; else where it came from. */
   Start origin();
+
+  /** The cache has accepted the memory, or made it. */
+  default void opened() {}
 
   /**
    * Keeps what is there aside and takes new memory, all zero, in its place.
@@ -37,6 +41,8 @@ interface CacheMemory extends Closeable {
   /** A file, which a lock on it holds. */
   final class OfFile implements CacheMemory {
 
+    private static final long PAUSE = 10_000_000;
+
     private final Path file;
     private final Path aside;
     private final long size;
@@ -49,11 +55,11 @@ interface CacheMemory extends Closeable {
      *
      * @throws IOException when it cannot be opened, or another cache has it
      */
-    OfFile(Path file, long size, OnRefusal onRefusal) throws IOException {
+    OfFile(Path file, long size, OnRefusal onRefusal, Duration ownerTimeout) throws IOException {
       this.file = file;
       this.aside = file.resolveSibling(file.getFileName() + ".refused");
       this.size = size;
-      this.channel = lock(file);
+      this.channel = lock(file, ownerTimeout);
       try {
         long found = channel.size();
         if (found == size) {
@@ -78,25 +84,35 @@ interface CacheMemory extends Closeable {
       }
     }
 
-    private static FileChannel lock(Path file) throws IOException {
+    private static FileChannel lock(Path file, Duration timeout) throws IOException {
       FileChannel channel =
           FileChannel.open(
               file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
-      FileLock lock = null;
+      long end = System.nanoTime() + timeout.toNanos();
       try {
-        lock = channel.tryLock();
-      } catch (OverlappingFileLockException e) {
-        // Another cache of this JVM has it: said below.
-      } finally {
-        if (lock == null) {
-          channel.close();
+        while (!locks(channel)) {
+          if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
+            throw new IOException(
+                file
+                    + " is open in another cache (waited "
+                    + timeout
+                    + "): a cache has one owner at a time; close the other");
+          }
+          LockSupport.parkNanos(PAUSE);
         }
+        return channel;
+      } catch (IOException | RuntimeException e) {
+        channel.close();
+        throw e;
       }
-      if (lock == null) {
-        throw new IOException(
-            file + " is open in another cache: a cache has one owner at a time; close the other");
+    }
+
+    private static boolean locks(FileChannel channel) throws IOException {
+      try {
+        return channel.tryLock() != null;
+      } catch (OverlappingFileLockException e) {
+        return false; // another cache of this JVM has it
       }
-      return channel;
     }
 
     @Override
@@ -120,7 +136,7 @@ interface CacheMemory extends Closeable {
       }
       Files.move(file, aside);
       FileChannel old = channel;
-      channel = lock(file);
+      channel = lock(file, Duration.ZERO);
       if (region != null) {
         region.close();
       }

@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import org.luo4j.Handover;
 import org.luo4j.LiveUpdate;
 import org.luo4j.MemoryRegion;
 
@@ -122,6 +123,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
       writer.recover();
     }
     region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
+    memory.opened();
     if (listener != null) {
       removals = new ArrayList<>();
       writer.onRemoval((key, value, cause) -> removals.add(new Removal(key, value, cause)));
@@ -201,8 +203,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
     private boolean recordStats;
     private OnRefusal onRefusal = OnRefusal.KEEP;
     private Path file;
+    private Handover handover;
     private LiveUpdate luo;
-    private String session;
+    private String name;
+    private Duration ownerTimeout;
 
     private Builder(Codec<K> keys, Codec<V> values) {
       this.keys = keys;
@@ -249,22 +253,58 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @return this
      */
     public Builder<K, V> file(Path file) {
-      once(this.file == null && luo == null, "file or session");
+      oncePlaced();
       this.file = Objects.requireNonNull(file, "file");
       return this;
     }
 
     /**
-     * Places the cache in a memfd that a session carries across a kexec.
+     * Places the cache in a memfd that the host's best holder keeps for the service's next process:
+     * systemd, an agent, or a LUO session of this process.
+     *
+     * @param handover stays the caller's, who closes it after the cache
+     * @param name as {@link Handover#make} takes it, 47 characters at most
+     * @return this
+     */
+    public Builder<K, V> handover(Handover handover, String name) {
+      oncePlaced();
+      this.handover = Objects.requireNonNull(handover, "handover");
+      this.name = Objects.requireNonNull(name, "name");
+      return this;
+    }
+
+    /**
+     * Places the cache in a memfd that a LUO session of this process carries across a kexec: the
+     * process must be alive then.
      *
      * @param luo who makes the session
-     * @param name the session's name, 1 to 63 bytes in UTF-8
+     * @param name the session's name, as {@link Handover#make} takes it, 47 characters at most
      * @return this
      */
     public Builder<K, V> session(LiveUpdate luo, String name) {
-      once(this.file == null && this.luo == null, "file or session");
+      oncePlaced();
       this.luo = Objects.requireNonNull(luo, "luo");
-      this.session = Objects.requireNonNull(name, "name");
+      this.name = Objects.requireNonNull(name, "name");
+      return this;
+    }
+
+    private void oncePlaced() {
+      once(file == null && handover == null && luo == null, "file, handover or session");
+    }
+
+    /**
+     * How long to wait while another process has the file or session open: one that is ending, when
+     * its successor has started. Default 10 s. A handover has a time of its own.
+     *
+     * @param timeout 0 to try once, or more
+     * @return this
+     */
+    public Builder<K, V> ownerTimeout(Duration timeout) {
+      if (timeout.isNegative()) {
+        throw new IllegalArgumentException("ownerTimeout " + timeout + " must not be negative");
+      }
+      once(ownerTimeout == null, "ownerTimeout");
+      this.ownerTimeout = timeout;
       return this;
     }
 
@@ -335,24 +375,36 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * Opens the cache: warm with what is there, or cold; {@link WarmCache#start} says which.
      *
      * @return the cache, to be closed
-     * @throws IOException when the file cannot be used, or another cache has it
-     * @throws IllegalStateException when capacity, or both file and session, are not set
+     * @throws IOException when the file cannot be used, or another cache has it still
+     * @throws org.luo4j.LuoException.OwnerAlive when another process has kept memory open still
+     * @throws org.luo4j.LuoException when the holder or the kernel refuses
+     * @throws IllegalStateException when the capacity, or where to place the cache, is not set
      */
     public WarmCache<K, V> open() throws IOException {
-      if (capacity == 0 || (file == null && luo == null)) {
-        throw new IllegalStateException("set a capacity, and a file or a session");
+      if (capacity == 0 || (file == null && handover == null && luo == null)) {
+        throw new IllegalStateException("set a capacity, and a file, a handover or a session");
       }
       CacheFormat.Layout layout = CacheFormat.Layout.of(capacity, averageEntry);
-      CacheMemory memory =
-          file != null
-              ? new CacheMemory.OfFile(file, layout.size(), onRefusal)
-              : new SessionMemory(luo, session, layout.size(), onRefusal);
+      CacheMemory memory = memory(layout.size());
       try {
         return new WarmCache<>(this, layout, memory);
       } catch (IOException | RuntimeException e) {
         memory.close();
         throw e;
       }
+    }
+
+    private CacheMemory memory(long size) throws IOException {
+      Duration timeout = ownerTimeout == null ? Duration.ofSeconds(10) : ownerTimeout;
+      if (file != null) {
+        return new CacheMemory.OfFile(file, size, onRefusal, timeout);
+      }
+      if (handover != null) {
+        return new KeptMemory(handover, false, name, size, onRefusal);
+      }
+      Handover own =
+          Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).timeout(timeout).open();
+      return new KeptMemory(own, true, name, size, onRefusal);
     }
   }
 

@@ -111,7 +111,10 @@ class WarmCacheTest {
       for (int i = 0; i < 1000; i++) {
         cache.put("key-" + i, new byte[] {(byte) i, (byte) (i >> 8)});
       }
-      assertThrows(IOException.class, () -> open(MIB), "a second owner");
+      assertThrows(
+          IOException.class,
+          () -> builder(MIB).file(folder.resolve("cache")).ownerTimeout(Duration.ZERO).open(),
+          "a second owner");
     }
     try (WarmCache<String, byte[]> cache = open(MIB)) {
       assertEquals(Start.Kind.WARM_AFTER_RESTART, cache.start().kind());

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * Memory that the holder of a {@link Handover} keeps under a name for the service's next process.
+ * This process is its one owner until {@link #close}. Any thread may call any method.
+ */
+public final class Kept implements AutoCloseable {
+
+  /** Where the memory comes from. */
+  public enum Origin {
+    /** Made by this process. */
+    NEW,
+    /** Kept while no process of the service ran; over a kexec too, where a session was not seen. */
+    KEPT,
+    /** From a session that the previous kernel left. */
+    KEXEC
+  }
+
+  private final Keeper keeper;
+  private final String name;
+  private final MemFd memory;
+  private final Origin origin;
+  private final String how;
+  private final Set<Loss> protectsFrom;
+  private final Session session;
+  private final OwnerLock lock;
+
+  /**
+   * @param session that preserves the memory, or null
+   * @param lock null where the session is it
+   */
+  Kept(
+      Keeper keeper,
+      String name,
+      MemFd memory,
+      Origin origin,
+      String how,
+      Set<Loss> protectsFrom,
+      Session session,
+      OwnerLock lock) {
+    this.keeper = keeper;
+    this.name = name;
+    this.memory = memory;
+    this.origin = origin;
+    this.how = how;
+    this.protectsFrom = protectsFrom;
+    this.session = session;
+    this.lock = lock;
+  }
+
+  /**
+   * The name.
+   *
+   * @return as it was given to the handover
+   */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * The memory.
+   *
+   * @return stays this object's. Its owner's lock is the process's: it is lost when any fd of the
+   *     memory is closed in this process, that of a duplicate too
+   */
+  public MemFd memory() {
+    return memory;
+  }
+
+  /**
+   * Where it comes from.
+   *
+   * @return NEW for memory that is all zero
+   */
+  public Origin origin() {
+    return origin;
+  }
+
+  /**
+   * How it came, or why nothing did.
+   *
+   * @return a sentence's part, as "from systemd's store"
+   */
+  public String how() {
+    return how;
+  }
+
+  /**
+   * What this memory will be there after.
+   *
+   * @return unmodifiable
+   */
+  public Set<Loss> protectsFrom() {
+    return Set.copyOf(protectsFrom);
+  }
+
+  /**
+   * Keeps the memory under another name from now on, and nothing under this one.
+   *
+   * @param newName as for {@link Handover#make}
+   * @return the same memory; this object is closed
+   * @throws LuoException as {@link Handover#make}: the holder keeps it under the old name then
+   */
+  public Kept rename(String newName) {
+    MemFd same = memory.duplicate();
+    try {
+      discard();
+      return keeper.keep(newName, same, origin, how);
+    } catch (RuntimeException e) {
+      try {
+        keeper.keep(name, same, origin, how).close();
+      } catch (RuntimeException again) {
+        e.addSuppressed(again);
+        same.close();
+      }
+      throw e;
+    }
+  }
+
+  /** Has the holder give the memory up: it is freed with the last mapping. Closes this object. */
+  public void discard() {
+    keeper.drop(this);
+    close();
+  }
+
+  Session session() {
+    return session;
+  }
+
+  /**
+   * Ends this process's ownership. What the holder keeps, it keeps; where this process is the
+   * holder, the memory is given up. Idempotent.
+   */
+  @Override
+  public void close() {
+    if (session != null) {
+      session.close();
+    }
+    memory.close();
+    if (lock != null) {
+      lock.close();
+    }
+  }
+
+  static Set<Loss> losses(Set<Loss> losses, boolean kexec) {
+    Set<Loss> all = EnumSet.noneOf(Loss.class);
+    all.addAll(losses);
+    if (kexec) {
+      all.add(Loss.KEXEC);
+    }
+    return all;
+  }
+
+  /** Name, memory and origin. */
+  @Override
+  public String toString() {
+    return "'" + name + "' (" + memory + ", " + origin + " " + how + ")";
+  }
+}

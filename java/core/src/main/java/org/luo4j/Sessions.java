@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
+
+/** The LUO sessions that preserve one memory each, under token {@value #TOKEN}. */
+final class Sessions {
+
+  /** The memory's token in its session. */
+  static final long TOKEN = 1;
+
+  private static final long PAUSE = 20_000_000;
+
+  private final LiveUpdate luo;
+  private final Duration timeout;
+  private final String whyNot;
+
+  Sessions(LiveUpdate luo, Duration timeout) {
+    this.luo = luo;
+    this.timeout = timeout;
+    this.whyNot = luo.whyNoDevice();
+  }
+
+  /** Why no session can be made, in words; null where one can. */
+  String whyNot() {
+    return whyNot;
+  }
+
+  /**
+   * Makes a session that preserves a memory.
+   *
+   * @return null where no session can be made
+   * @throws LuoException.OwnerAlive while another process has a session of this name
+   */
+  Session preserve(String name, MemFd memory) {
+    if (whyNot != null) {
+      return null;
+    }
+    Session session = create(name);
+    try {
+      session.preserve(memory, TOKEN);
+      return session;
+    } catch (RuntimeException e) {
+      session.close();
+      throw e;
+    }
+  }
+
+  private Session create(String name) {
+    long end = System.nanoTime() + timeout.toNanos();
+    while (true) {
+      try {
+        return luo.createSession(name);
+      } catch (LuoException.SessionExists e) {
+        if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
+          LuoException alive = OwnerLock.alive(name, "waited " + timeout + " for its session");
+          alive.addSuppressed(e);
+          throw alive;
+        }
+        LockSupport.parkNanos(PAUSE);
+      }
+    }
+  }
+
+  /**
+   * Takes the memory out of the session that the previous kernel left.
+   *
+   * @throws LuoException when there is none, or no memory in it
+   */
+  MemFd retrieve(String name) {
+    try (Session session = luo.retrieveSession(name)) {
+      MemFd memory = session.retrieve(TOKEN);
+      session.finish();
+      return memory;
+    }
+  }
+}

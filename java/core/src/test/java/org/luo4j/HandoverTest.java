@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A service's processes, one after the other, under each holder. A socket of the test's own stands
+ * in for systemd, whose store it keeps.
+ */
+class HandoverTest {
+
+  private static final long PID = 4711;
+  private static final MemFdOptions OPTIONS = MemFdOptions.named("cache").size(4096);
+  private static final byte[] WORDS = "warm".getBytes(StandardCharsets.US_ASCII);
+
+  private LiveUpdate luo;
+  private final Map<String, String> environment = new HashMap<>();
+
+  /** What systemd's stand-in keeps, by name. */
+  private final Map<String, Integer> store = new LinkedHashMap<>();
+
+  private final List<String> messages = new ArrayList<>();
+  private int listening = -1;
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void open() {
+    luo = LiveUpdate.builder().bridge(BridgeType.JNI).open();
+  }
+
+  @AfterEach
+  void close() {
+    if (listening >= 0) {
+      luo.system().close(listening);
+    }
+    store.values().forEach(fd -> luo.system().close(fd));
+  }
+
+  private void startSystemd(int storeMax) {
+    String path = folder.resolve("notify").toString();
+    listening = luo.system().bind(path.getBytes(StandardCharsets.UTF_8));
+    assertTrue(listening >= 0, "bind: " + listening);
+    luo.system().setTimeout(listening, 1);
+    environment.put("NOTIFY_SOCKET", path);
+    environment.put("FDSTORE", "" + storeMax);
+  }
+
+  /** Does what the messages say that have come since it was last called. */
+  private void systemdReads() {
+    byte[] buffer = new byte[4096];
+    int[] fds = new int[4];
+    while (true) {
+      int length = luo.system().receive(listening, buffer, fds);
+      if (length < 0) {
+        return;
+      }
+      String message = new String(buffer, 0, length, StandardCharsets.UTF_8);
+      messages.add(message);
+      String name = message.replaceAll("(?s).*FDNAME=([^\n]*).*", "$1");
+      if (message.startsWith("FDSTORE=1")) {
+        assertEquals(null, store.put(name, fds[0]), "stored twice: " + name);
+      } else if (message.startsWith("FDSTOREREMOVE=1")) {
+        luo.system().close(store.remove(name));
+      }
+    }
+  }
+
+  /** A process of the service: it has the fds of the store. */
+  private Handover process(Duration timeout) {
+    systemdReads();
+    environment.remove("LISTEN_FDS");
+    environment.remove("LISTEN_FDNAMES");
+    if (!store.isEmpty()) {
+      // Fds count from 3, so those of this JVM are in between; under names nobody asks for.
+      Map<Integer, String> handed = new HashMap<>();
+      store.forEach((name, fd) -> handed.put(luo.system().duplicate(fd), name));
+      int last = handed.keySet().stream().max(Integer::compare).orElseThrow();
+      List<String> names = new ArrayList<>();
+      for (int fd = 3; fd <= last; fd++) {
+        names.add(handed.getOrDefault(fd, "other"));
+      }
+      environment.put("LISTEN_PID", "" + PID);
+      environment.put("LISTEN_FDS", "" + names.size());
+      environment.put("LISTEN_FDNAMES", String.join(":", names));
+    }
+    return Handover.builder()
+        .luo(luo)
+        .systemd(calls -> Systemd.of(calls, environment, PID, new HashSet<>()))
+        .agentSocket(folder.resolve("agent"))
+        .timeout(timeout)
+        .open();
+  }
+
+  private static void fill(Kept kept) {
+    assertEquals(Kept.Origin.NEW, kept.origin(), kept.how());
+    kept.memory().write(0, ByteBuffer.allocateDirect(WORDS.length).put(WORDS).flip());
+  }
+
+  private static void assertFilled(Kept kept) {
+    assertNotEquals(Kept.Origin.NEW, kept.origin(), kept.how());
+    ByteBuffer buffer = ByteBuffer.allocateDirect(WORDS.length);
+    kept.memory().read(0, buffer);
+    byte[] read = new byte[WORDS.length];
+    buffer.flip().get(read);
+    assertArrayEquals(WORDS, read);
+  }
+
+  // ---- systemd ----
+
+  @Test
+  void systemdHandsMemoryToTheNextProcess() {
+    startSystemd(-1);
+    environment.remove("FDSTORE");
+    try (Handover first = process(Duration.ZERO)) {
+      assertEquals(Handover.Holder.SYSTEMD, first.holder());
+      assertEquals(Set.of(Loss.RESTART, Loss.CRASH, Loss.SOFT_REBOOT), first.protectsFrom());
+      try (Kept kept = first.open("cache", OPTIONS)) {
+        fill(kept);
+        first.ready();
+      }
+    }
+    for (int i = 0; i < 2; i++) {
+      try (Handover next = process(Duration.ZERO);
+          Kept kept = next.open("cache", OPTIONS)) {
+        assertFilled(kept);
+        assertEquals(Kept.Origin.KEPT, kept.origin());
+        assertEquals(Set.of(Loss.RESTART, Loss.CRASH, Loss.SOFT_REBOOT), kept.protectsFrom());
+      }
+    }
+    systemdReads();
+    assertEquals(
+        List.of("FDSTORE=1\nFDNAME=cache\nFDPOLL=0", "READY=1"), messages, "stored once, and only");
+  }
+
+  @Test
+  void aProcessWaitsForTheEndOfTheOneBeforeAndSaysSo() {
+    startSystemd(8);
+    Kept old = process(Duration.ZERO).open("cache", OPTIONS);
+    fill(old);
+    LuoException.OwnerAlive alive =
+        assertThrows(
+            LuoException.OwnerAlive.class,
+            () -> process(Duration.ofMillis(30)).open("cache", OPTIONS));
+    assertTrue(alive.getMessage().contains("'cache'"), alive.getMessage());
+    assertTrue(alive.getMessage().contains("PT0.03S"), alive.getMessage());
+    Thread ending = new Thread(old::close);
+    Handover next = process(Duration.ofSeconds(60));
+    ending.start();
+    try (Kept kept = next.open("cache", OPTIONS)) {
+      assertFilled(kept);
+    }
+  }
+
+  @Test
+  void whatIsGivenUpIsNotHandedOver() {
+    startSystemd(8);
+    Kept kept = process(Duration.ZERO).open("cache", OPTIONS);
+    fill(kept);
+    kept.discard();
+    Handover next = process(Duration.ZERO);
+    assertTrue(next.find("cache").isEmpty());
+    assertTrue(store.isEmpty());
+  }
+
+  @Test
+  void aRenamedMemoryIsKeptAsTheOtherName() {
+    startSystemd(8);
+    Handover first = process(Duration.ZERO);
+    Kept kept = first.open("cache", OPTIONS);
+    fill(kept);
+    Kept aside = kept.rename("aside");
+    Kept fresh = first.make("cache", OPTIONS);
+    assertFalse(kept.memory().isOpen());
+    aside.close();
+    fresh.close();
+    Handover next = process(Duration.ZERO);
+    assertEquals(Set.of("aside", "cache"), store.keySet());
+    try (Kept again = next.find("aside").orElseThrow()) {
+      assertFilled(again);
+    }
+  }
+
+  @Test
+  void aFullStoreIsSaidAndLosesNothing() {
+    startSystemd(1);
+    Handover handover = process(Duration.ZERO);
+    try (Kept first = handover.open("cache", OPTIONS)) {
+      fill(first);
+      String message =
+          assertThrows(IllegalStateException.class, () -> handover.open("second", OPTIONS))
+              .getMessage();
+      assertTrue(message.contains("FileDescriptorStoreMax=1"), message);
+      assertThrows(IllegalStateException.class, () -> handover.make("third", OPTIONS));
+    }
+    try (Kept kept = process(Duration.ZERO).open("cache", OPTIONS)) {
+      assertFilled(kept);
+    }
+  }
+
+  @Test
+  void aUnitThatLostItsStoreIsPassedOverWithTheReason() {
+    startSystemd(0);
+    Handover handover = process(Duration.ZERO);
+    assertEquals(Handover.Holder.PROCESS, handover.holder());
+    assertTrue(handover.describe().contains("FileDescriptorStoreMax="), handover.describe());
+    assertTrue(handover.describe().contains("there is no " + folder), handover.describe());
+    try (Kept kept = handover.open("cache", OPTIONS)) {
+      fill(kept);
+      handover.ready();
+    }
+    systemdReads();
+    assertEquals(List.of("READY=1"), messages);
+  }
+
+  // ---- an agent ----
+
+  @Test
+  void anAgentHandsMemoryToTheNextProcess() throws Exception {
+    try (Agent agent = Agent.builder(luo).socket(folder.resolve("agent")).start()) {
+      assertTrue(agent.toString().contains("agent"));
+      try (Handover first = process(Duration.ZERO);
+          Kept kept = first.open("cache", OPTIONS)) {
+        assertEquals(Handover.Holder.AGENT, first.holder());
+        assertTrue(kept.protectsFrom().containsAll(Set.of(Loss.RESTART, Loss.CRASH)));
+        fill(kept);
+        assertThrows(
+            LuoException.class, () -> process(Duration.ofMillis(30)).open("cache", OPTIONS));
+      }
+      try (Handover next = process(Duration.ofSeconds(60));
+          Kept kept = next.open("cache", OPTIONS)) {
+        assertFilled(kept);
+        kept.rename("aside").close();
+        assertEquals(Kept.Origin.NEW, next.open("cache", OPTIONS).origin());
+      }
+      try (Handover last = process(Duration.ofSeconds(60))) {
+        assertFilled(last.find("aside").orElseThrow());
+      }
+    }
+  }
+
+  // ---- this process ----
+
+  @Test
+  void aSessionOfTheProcessGoesOverTheKexec(@TempDir Path emulated) {
+    Kept old = emulator(emulated).open("cache", OPTIONS);
+    fill(old);
+    assertEquals(Set.of(Loss.KEXEC), old.protectsFrom());
+    assertThrows(LuoException.OwnerAlive.class, () -> emulator(emulated).open("cache", OPTIONS));
+    LiveUpdate.builder()
+        .emulatorDirectory(emulated)
+        .bridge(BridgeType.EMULATOR)
+        .open()
+        .emulateKexec();
+    Kept kept = emulator(emulated).open("cache", OPTIONS);
+    assertFilled(kept);
+    assertEquals(Kept.Origin.KEXEC, kept.origin());
+    kept.close();
+    Kept cold = emulator(emulated).open("cache", OPTIONS);
+    assertEquals(Kept.Origin.NEW, cold.origin());
+    assertFalse(cold.how().isEmpty());
+    cold.close();
+  }
+
+  private Handover emulator(Path directory) {
+    LiveUpdate emulator =
+        LiveUpdate.builder().emulatorDirectory(directory).bridge(BridgeType.EMULATOR).open();
+    Handover handover = Handover.builder().luo(emulator).timeout(Duration.ZERO).open();
+    assertEquals(Handover.Holder.PROCESS, handover.holder());
+    return handover;
+  }
+
+  @Test
+  void aHolderThatIsNotThereIsNotReplacedByAnother() {
+    String message =
+        assertThrows(
+                IllegalStateException.class,
+                () ->
+                    Handover.builder()
+                        .luo(luo)
+                        .systemd(calls -> Systemd.of(calls, environment, PID, new HashSet<>()))
+                        .holder(Handover.Holder.SYSTEMD)
+                        .open())
+            .getMessage();
+    assertTrue(message.contains("NOTIFY_SOCKET is not set"), message);
+  }
+
+  @Test
+  void aNameIsChecked() {
+    Handover handover = process(Duration.ZERO);
+    for (String bad : List.of("", "a:b", "a b", "x".repeat(56), "ü")) {
+      assertThrows(IllegalArgumentException.class, () -> handover.find(bad), bad);
+    }
+  }
+}
