@@ -128,6 +128,12 @@ static jint duplicate(JNIEnv *env, jobject self, jint fd) {
     return luo_duplicate(fd);
 }
 
+static jint lock(JNIEnv *env, jobject self, jint fd) {
+    (void)env;
+    (void)self;
+    return luo_lock(fd);
+}
+
 static jint descriptor_flags(JNIEnv *env, jobject self, jint fd) {
     (void)env;
     (void)self;
@@ -389,6 +395,7 @@ static const JNINativeMethod methods[] = {
     {"memfdCreate", "([BI)I", (void *)memfd_create_},
     {"close", "(I)I", (void *)close_},
     {"duplicate", "(I)I", (void *)duplicate},
+    {"lock", "(I)I", (void *)lock},
     {"descriptorFlags", "(I)I", (void *)descriptor_flags},
     {"setDescriptorFlags", "(II)I", (void *)set_descriptor_flags},
     {"statusFlags", "(I)I", (void *)status_flags},

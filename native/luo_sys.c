@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,6 +78,25 @@ int luo_close(int fd) {
 
 int luo_duplicate(int fd) {
     return (int)RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+int luo_lock(int fd) {
+    char path[32];
+    int flags = luo_descriptor_flags(fd);
+    if (flags < 0) {
+        return flags;
+    }
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int own = (int)RESULT(open(path, O_RDWR | O_CLOEXEC));
+    if (own < 0) {
+        return own;
+    }
+    int rc = (int)RESULT(flock(own, LOCK_EX | LOCK_NB));
+    if (rc < 0) {
+        close(own);
+        return rc;
+    }
+    return own;
 }
 
 int luo_descriptor_flags(int fd) {

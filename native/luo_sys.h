@@ -30,6 +30,9 @@ int luo_ioctl(int fd, int request, void *argument);
 int luo_memfd_create(const char *name, unsigned int flags);
 int luo_close(int fd);
 int luo_duplicate(int fd);
+
+/* An exclusive lock, on an open file of its own: its fd. */
+int luo_lock(int fd);
 int luo_descriptor_flags(int fd);
 int luo_set_descriptor_flags(int fd, int flags);
 int luo_status_flags(int fd);

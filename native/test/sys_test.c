@@ -71,6 +71,22 @@ static void duplicate_shares_the_file(void) {
     CHECK_EQUAL(0, luo_close(dup));
 }
 
+static void lock_is_of_one_open_file(void) {
+    int fd = new_memfd(10);
+    int dup = luo_duplicate(fd);
+    int own = luo_lock(fd);
+    CHECK(own >= 0);
+    CHECK_EQUAL(FD_CLOEXEC, luo_descriptor_flags(own));
+    CHECK_EQUAL(-EAGAIN, luo_lock(fd));
+    CHECK_EQUAL(0, luo_close(dup));
+    CHECK_EQUAL(-EAGAIN, luo_lock(fd));
+    CHECK_EQUAL(0, luo_close(own));
+    own = luo_lock(fd);
+    CHECK(own >= 0);
+    CHECK_EQUAL(0, luo_close(own));
+    CHECK_EQUAL(0, luo_close(fd));
+}
+
 static void map_is_aligned_shared_and_leaves_no_reserve(void) {
     int64_t length = 5 * 4096 + 1;
     int fd = new_memfd(length);
@@ -115,6 +131,7 @@ static void every_call_names_a_bad_fd(void) {
     CHECK_EQUAL(-EBADF, luo_finish(-1));
     CHECK_EQUAL(-EBADF, luo_session_name(-1, name));
     CHECK_EQUAL(-EBADF, luo_duplicate(-1));
+    CHECK_EQUAL(-EBADF, luo_lock(-1));
     CHECK_EQUAL(-EBADF, luo_descriptor_flags(-1));
     CHECK_EQUAL(-EBADF, luo_set_descriptor_flags(-1, 0));
     CHECK_EQUAL(-EBADF, luo_status_flags(-1));
@@ -152,6 +169,7 @@ int main(void) {
     read_and_write_use_the_position_unless_told_an_offset();
     seals_hold();
     duplicate_shares_the_file();
+    lock_is_of_one_open_file();
     map_is_aligned_shared_and_leaves_no_reserve();
     map_refuses_bad_arguments();
     every_call_names_a_bad_fd();

@@ -59,7 +59,6 @@ final class AgentKeeper implements Keeper {
   @Override
   public Kept keep(String name, MemFd memory, Kept.Origin origin, String how) {
     AgentClient.Stored stored = agent.store(name, memory);
-    // After storing: the client has closed what it had of the memory, and a lock with it.
     OwnerLock lock = OwnerLock.of(memory, name, timeout);
     return new Kept(
         this,

@@ -64,8 +64,7 @@ public final class Kept implements AutoCloseable {
   /**
    * The memory.
    *
-   * @return stays this object's. Its owner's lock is the process's: it is lost when any fd of the
-   *     memory is closed in this process, that of a duplicate too
+   * @return stays this object's
    */
   public MemFd memory() {
     return memory;

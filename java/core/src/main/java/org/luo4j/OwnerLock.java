@@ -1,29 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
+import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
 
 /**
- * The lock of a memory's one owner: an exclusive lock on the memfd, which the system drops when the
- * process ends (fcntl(2), F_SETLK), whoever else has an fd of it.
+ * The lock of a memory's one owner, on an open file of its own (flock(2)): the system drops it when
+ * the process ends, whoever else has the memory.
  */
 final class OwnerLock implements AutoCloseable {
 
   private static final long PAUSE = 10_000_000;
 
-  private final FileChannel channel;
+  private final Descriptor file;
 
-  private OwnerLock(FileChannel channel) {
-    this.channel = channel;
+  private OwnerLock(Descriptor file) {
+    this.file = file;
   }
 
   /**
@@ -32,34 +26,20 @@ final class OwnerLock implements AutoCloseable {
    * @throws LuoException.OwnerAlive when it has one still, after {@code timeout}
    */
   static OwnerLock of(MemFd memory, String name, Duration timeout) {
-    FileChannel channel = null;
-    try {
-      // An open file of its own: the memfd's is shared with who else holds it.
-      channel =
-          FileChannel.open(
-              Path.of("/proc/self/fd/" + memory.fd()),
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE);
-      long end = System.nanoTime() + timeout.toNanos();
-      while (!locks(channel)) {
-        if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
-          channel.close();
-          throw alive(name, "waited " + timeout);
-        }
-        LockSupport.parkNanos(PAUSE);
+    Bridge bridge = memory.bridge();
+    long end = System.nanoTime() + timeout.toNanos();
+    while (true) {
+      long own = memory.descriptor().result(bridge::lock);
+      if (own >= 0) {
+        return new OwnerLock(new Descriptor(bridge, (int) own, "lock of '" + name + "'"));
       }
-      return new OwnerLock(channel);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot lock " + memory + " of '" + name + "'", e);
-    }
-  }
-
-  private static boolean locks(FileChannel channel) throws IOException {
-    try {
-      FileLock lock = channel.tryLock();
-      return lock != null;
-    } catch (OverlappingFileLockException e) {
-      return false; // this process has it
+      if (own != -Errno.EAGAIN) {
+        throw Refusal.LOCK.exception(own, "'" + name + "'");
+      }
+      if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
+        throw alive(name, "waited " + timeout);
+      }
+      LockSupport.parkNanos(PAUSE);
     }
   }
 
@@ -75,10 +55,6 @@ final class OwnerLock implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
-      channel.close();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    file.close();
   }
 }

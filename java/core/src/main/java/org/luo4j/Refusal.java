@@ -43,6 +43,7 @@ enum Refusal {
   MAP("map"),
   ADVISE("advise"),
   CLOSE("close"),
+  LOCK("lock"),
   NOTIFY("notify systemd"),
   LISTEN("listen"),
   CONNECT("connect"),

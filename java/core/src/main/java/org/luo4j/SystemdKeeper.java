@@ -72,13 +72,39 @@ final class SystemdKeeper implements Keeper {
           lost = "; its session was handed over, but not the memory";
           session.close();
           systemd.remove(name + SUFFIX);
+          return null;
         }
-        return null;
+        return leftInTheKernel(name);
       }
       return own(name, memory, Kept.Origin.KEPT, "from systemd's store", session);
     } catch (RuntimeException e) {
       close(session);
       close(memory);
+      throw e;
+    }
+  }
+
+  /**
+   * A session that systemd did not hand over, as when its shutdown found the device held by another
+   * process: then no store is carried over, but what is in the kernel is.
+   */
+  private Kept leftInTheKernel(String name) {
+    if (sessions.whyNot() != null) {
+      return null;
+    }
+    MemFd memory;
+    try {
+      memory = sessions.retrieve(name);
+    } catch (LuoException.NoSuchSession e) {
+      return null;
+    } catch (LuoException e) {
+      lost = "; " + e.getMessage();
+      return null;
+    }
+    try {
+      return keep(name, memory, Kept.Origin.KEXEC, "from session '" + name + "'");
+    } catch (RuntimeException e) {
+      memory.close();
       throw e;
     }
   }

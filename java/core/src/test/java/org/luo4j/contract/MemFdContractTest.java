@@ -261,10 +261,30 @@ class MemFdContractTest {
   }
 
   @Test
+  void aLockIsOfOneOpenFileWhoeverElseHasTheMemfd() {
+    int memfd = memfd(0);
+    if (Subject.isEmulator()) {
+      assertErrno(Errno.ENOSYS, bridge.lock(memfd));
+      return;
+    }
+    int duplicate = contract.opened(bridge.duplicate(memfd));
+    int lock = contract.opened(bridge.lock(memfd));
+    assertEquals(Abi.FD_CLOEXEC, bridge.descriptorFlags(lock));
+    assertErrno(Errno.EAGAIN, bridge.lock(memfd));
+    contract.close(duplicate);
+    assertErrno(Errno.EAGAIN, bridge.lock(memfd));
+    contract.close(lock);
+    contract.opened(bridge.lock(memfd));
+  }
+
+  @Test
   void aClosedFdIsEBADF() {
     int memfd = memfd(0);
     contract.close(memfd);
     assertErrno(Errno.EBADF, bridge.close(memfd));
+    if (!Subject.isEmulator()) {
+      assertErrno(Errno.EBADF, bridge.lock(memfd));
+    }
     assertErrno(Errno.EBADF, bridge.size(memfd));
     assertErrno(Errno.EBADF, bridge.allocated(memfd));
     assertErrno(Errno.EBADF, bridge.truncate(memfd, 1));

@@ -111,6 +111,15 @@ public interface Bridge {
   /** fcntl(F_DUPFD_CLOEXEC): a new fd for the same open file. EBADF; EMFILE. */
   int duplicate(int fd);
 
+  /**
+   * flock(LOCK_EX | LOCK_NB) on a new open file of the same memfd, as /proc/self/fd opens it: the
+   * lock is that file's, whoever else has fds of the memfd, and ends when it is closed.
+   *
+   * @return the new file's fd, read-write and close-on-exec; EAGAIN while another one has the lock;
+   *     EACCES; EBADF; ENOSYS in the emulator
+   */
+  int lock(int fd);
+
   /** fcntl(F_GETFD): FD_CLOEXEC (1) or 0. EBADF. */
   int descriptorFlags(int fd);
 

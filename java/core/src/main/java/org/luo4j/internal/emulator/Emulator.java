@@ -34,8 +34,8 @@ import org.luo4j.internal.bridge.Bridge;
  * dead process makes no calls on a real machine; here every one of its calls returns -EBADF, {@link
  * #describe} null, and {@link #view} throws. Views that it has stay usable and lead nowhere.
  *
- * <p>Not modelled: sockets (ENOSYS), SEEK_DATA and SEEK_HOLE (EINVAL), ioctls of the VFS such as
- * FIOCLEX, limits of memory and of the number of sessions and tokens.
+ * <p>Not modelled: sockets and locks (ENOSYS), SEEK_DATA and SEEK_HOLE (EINVAL), ioctls of the VFS
+ * such as FIOCLEX, limits of memory and of the number of sessions and tokens.
  *
  * <p>All methods may be called by any thread. One lock serves the whole emulator; a call that
  * changes what processes share also waits for the folder's lock, reads, writes and views do not.
@@ -318,6 +318,11 @@ public final class Emulator implements Bridge, AutoCloseable {
   @Override
   public synchronized int duplicate(int fd) {
     return (int) onFile(fd, file -> fds.install(file, true));
+  }
+
+  @Override
+  public synchronized int lock(int fd) {
+    return (int) call(() -> -ENOSYS);
   }
 
   @Override

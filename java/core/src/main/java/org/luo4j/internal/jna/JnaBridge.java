@@ -7,6 +7,7 @@ import com.sun.jna.Pointer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
@@ -147,6 +148,25 @@ public final class JnaBridge implements Bridge {
   @Override
   public int duplicate(int fd) {
     return result(LibC.fcntl(fd, LibC.F_DUPFD_CLOEXEC, 0));
+  }
+
+  @Override
+  public int lock(int fd) {
+    int flags = descriptorFlags(fd);
+    if (flags < 0) {
+      return flags;
+    }
+    byte[] path = ("/proc/self/fd/" + fd + "\0").getBytes(StandardCharsets.US_ASCII);
+    int own = result(LibC.open(path, LibC.O_RDWR | LibC.O_CLOEXEC));
+    if (own < 0) {
+      return own;
+    }
+    int rc = result(LibC.flock(own, LibC.LOCK_EX | LibC.LOCK_NB));
+    if (rc < 0) {
+      LibC.close(own);
+      return rc;
+    }
+    return own;
   }
 
   @Override
@@ -354,6 +374,8 @@ public final class JnaBridge implements Bridge {
     // asm-generic/fcntl.h and linux/fcntl.h
     static final int O_RDWR = 2;
     static final int O_CLOEXEC = 0x80000;
+    static final int LOCK_EX = 2;
+    static final int LOCK_NB = 4;
     static final int F_GETFD = 1;
     static final int F_SETFD = 2;
     static final int F_GETFL = 3;
@@ -439,6 +461,8 @@ public final class JnaBridge implements Bridge {
     static native int memfd_create(byte[] name, int flags);
 
     static native int fcntl(int fd, int command, long argument);
+
+    static native int flock(int fd, int operation);
 
     static native int statx(int fd, byte[] path, int flags, int mask, byte[] fields);
 

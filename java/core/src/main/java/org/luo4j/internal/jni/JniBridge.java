@@ -91,6 +91,9 @@ public final class JniBridge implements Bridge {
   public native int duplicate(int fd);
 
   @Override
+  public native int lock(int fd);
+
+  @Override
   public native int descriptorFlags(int fd);
 
   @Override
