@@ -19,13 +19,14 @@ usage() {
 	cat <<'END'
 usage: systemd-test.sh [options]
 
-Boots Debian with systemd 261 or later on a LUO kernel in a virtual machine. A
-hardened JVM service that runs as a user of its own keeps a memfd in the file
-descriptor store. It is restarted, killed, stopped and started; then come a soft
-reboot and two times "systemctl kexec". After each the service verifies the
-contents of its memory. Prints each result as it comes and at the end "N passed,
-N failed, N skipped"; ends with 0 only if nothing failed, nothing was skipped
-and every stage was completed.
+Boots Debian with systemd 261 or later on a LUO kernel in a virtual machine.
+Three hardened services run as a user of their own: a JVM keeps a memfd in the
+file descriptor store; two keep a memfd and the LUO session that it is preserved
+in, made by root or by themselves. They are restarted, killed, stopped and
+started; then come a soft reboot and two times "systemctl kexec". After each
+they verify the contents of their memory. Prints each result as it comes and at
+the end "N passed, N failed, N skipped"; ends with 0 only if nothing failed,
+nothing was skipped and every stage was completed.
 
   --suite SUITE        Debian suite of the guest (default: stable, or sid while
                        stable has no systemd 261)
@@ -49,7 +50,7 @@ LUO4J_CACHE (cache folder, default ~/.cache/luo4j).
 END
 }
 
-suites=(stable sid) kernel='' memory=2048 limit=600 append='' keep='' list=''
+plan=test suites=(stable sid) kernel='' memory=2048 limit=600 append='' keep='' list=''
 GUEST_ACCEL=tcg
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -71,9 +72,9 @@ set_arch "$(uname -m)"
 [[ $memory =~ ^[1-9][0-9]*$ ]] || usage_error "--memory '$memory' is no number of MiB"
 
 if [ -n "$list" ]; then
-	# the stages are the cases at the end of the guest's plan
-	sed -n '/^case \$stage in/,/^esac/p' "$here/guest/systemd/plan" | sed -e '/^case/d' -e '/^esac/d' \
-		-e '/;;$/d' -e 's/^\([0-9]\))$/stage \1/' -e 's/^\t/    /'
+	# the plans are the functions plan_NAME of the guest's plan
+	sed -n '/^plan_.*() {$/,/^}$/p' "$here/guest/systemd/plan" | sed -e 's/^\(plan_\)\(.*\)() {$/plan \2/' \
+		-e '/^}$/d' -e '/esac$/d' -e '/case /d' -e '/;;$/d' -e 's/^\t\([0-9]\))$/  stage \1/' -e 's/^\t\t*/    /'
 	exit
 fi
 
@@ -98,7 +99,7 @@ trap 'exit 143' TERM
 service_files() {
 	local from=$here/guest/systemd/standin name
 	mkdir -p "$1/standin/classes"
-	cp "$from"/*.service "$1/standin/"
+	cp "$from"/*.service "$from"/*.conf "$from"/*.rules "$1/standin/"
 	for name in launch session; do
 		"$ARCH_CC" -std=gnu11 -O2 -static -Wall -Wextra -Werror -o "$1/standin/$name" "$from/$name.c" ||
 			die "$name.c does not compile"
@@ -138,8 +139,8 @@ run_guest "$work" "$memory" "$limit" "$log" result \
 	-drive "file=$root,if=none,id=root,format=raw,snapshot=on" -device virtio-blk-pci,drive=root \
 	-drive "file=$work/disk.img,if=none,id=disk,format=raw,readonly=on" -device virtio-blk-pci,drive=disk \
 	-kernel "$kernel" \
-	-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 loglevel=4 root=/dev/vda rw systemd.show_status=no${append:+ $append}"
-check_stages systemd 4
+	-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 loglevel=4 root=/dev/vda rw systemd.show_status=no luo4j.plan=$plan${append:+ $append}"
+check_stages "$plan" 4
 say "the guest took $(duration $((SECONDS - started)))"
 
 printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
