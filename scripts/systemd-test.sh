@@ -28,12 +28,14 @@ they verify the contents of their memory. Prints each result as it comes and at
 the end "N passed, N failed, N skipped"; ends with 0 only if nothing failed,
 nothing was skipped and every stage was completed.
 
+  --cost               measure instead what systemd's shutdown takes to preserve
+                       1 GiB: the memfd, its session or both in the store
   --suite SUITE        Debian suite of the guest (default: stable, or sid while
                        stable has no systemd 261)
   --kernel-image FILE  kernel to use (default: the one that
                        "build-kernel.sh --for systemd" makes)
   --accel NAME         QEMU accelerator: tcg (default) or kvm
-  --memory MIB         memory of the guest (default: 2048)
+  --memory MIB         memory of the guest (default: fits the plan)
   --timeout SECONDS    limit for each stage, from one boot to the next
                        (default: 600)
   --append WORDS       further words for the guest's kernel command line, as in
@@ -50,10 +52,11 @@ LUO4J_CACHE (cache folder, default ~/.cache/luo4j).
 END
 }
 
-plan=test suites=(stable sid) kernel='' memory=2048 limit=600 append='' keep='' list=''
+plan=test suites=(stable sid) kernel='' memory='' limit=600 append='' keep='' list=''
 GUEST_ACCEL=tcg
 while [ $# -gt 0 ]; do
 	case $1 in
+	--cost) plan=cost ;;
 	--suite) option_value "$1" $#; suites=("$2"); shift ;;
 	--kernel-image) option_value "$1" $#; kernel=$2; shift ;;
 	--accel) option_value "$1" $#; GUEST_ACCEL=$2; shift ;;
@@ -69,7 +72,7 @@ while [ $# -gt 0 ]; do
 done
 set_arch "$(uname -m)"
 [[ $limit =~ ^[1-9][0-9]*$ ]] || usage_error "--timeout '$limit' is no number of seconds"
-[[ $memory =~ ^[1-9][0-9]*$ ]] || usage_error "--memory '$memory' is no number of MiB"
+[[ $memory =~ ^([1-9][0-9]*)?$ ]] || usage_error "--memory '$memory' is no number of MiB"
 
 if [ -n "$list" ]; then
 	# the plans are the functions plan_NAME of the guest's plan
@@ -121,6 +124,20 @@ plan_disk() {
 	rm -rf "$root"
 }
 
+# shutdown_cost: prints how long each of systemd's shutdowns was at preserving:
+# from its last message before that to its message that all is preserved.
+shutdown_cost() {
+	awk '
+		/\[luo4j\] COST / { what = $NF; sub(/\r/, "", what) }
+		/systemd-shutdown\[1\]: / { at = $0; sub(/\] systemd-shutdown.*/, "", at); sub(/.*\[ */, "", at) }
+		/systemd-shutdown\[1\]: Syncing/ { from = at }
+		/systemd-shutdown\[1\]: Failed to preserve LUO fd .*memory/ { refused = ", the memfd refused" }
+		/systemd-shutdown\[1\]: Preserved fd stores/ {
+			printf "%s in the store: %.0f ms%s\n", what, (at - from) * 1000, refused
+			refused = ""
+		}' "$log"
+}
+
 need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" setpriv=util-linux /sbin/mkfs.ext4=e2fsprogs \
 	"$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
 if [ -n "$kernel" ]; then
@@ -131,6 +148,11 @@ fi
 root=$(root_image "$(root_suite "${suites[@]}")")
 plan_disk "$work" "$kernel"
 
+# cost: systemd tells in information messages how far its shutdown is
+case $plan in
+test) memory=${memory:-2048} loglevel=4 ;;
+cost) memory=${memory:-4096} loglevel=7 ;;
+esac
 started=$SECONDS
 start_results "$work/console.log"
 say "booting ${root##*/} on kernel $(kernel_release "$kernel") ($memory MiB)"
@@ -139,8 +161,9 @@ run_guest "$work" "$memory" "$limit" "$log" result \
 	-drive "file=$root,if=none,id=root,format=raw,snapshot=on" -device virtio-blk-pci,drive=root \
 	-drive "file=$work/disk.img,if=none,id=disk,format=raw,readonly=on" -device virtio-blk-pci,drive=disk \
 	-kernel "$kernel" \
-	-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 loglevel=4 root=/dev/vda rw systemd.show_status=no luo4j.plan=$plan${append:+ $append}"
+	-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 loglevel=$loglevel root=/dev/vda rw systemd.show_status=no luo4j.plan=$plan${append:+ $append}"
 check_stages "$plan" 4
+[ "$plan" != cost ] || shutdown_cost
 say "the guest took $(duration $((SECONDS - started)))"
 
 printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
