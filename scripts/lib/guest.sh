@@ -9,6 +9,9 @@
 # "all" that the JDK has
 GUEST_MODULES=java.base,java.logging,java.management,java.xml,java.compiler,jdk.management,jdk.unsupported
 
+# Not empty: the guest has kexec-tools' kexec
+GUEST_KEXEC=
+
 # java_home: prints the home of the JDK in use: $JAVA_HOME or that of javac.
 java_home() {
 	local home=${JAVA_HOME:-}
@@ -27,13 +30,19 @@ guest_native() {
 	[ "$ARCH" = "$(uname -m)" ]
 }
 
+# guest_suite: prints this machine's Debian suite; another system's guest has an older one's packages.
+guest_suite() {
+	local suite
+	# shellcheck disable=SC1091
+	suite=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && printf '%s' "${VERSION_CODENAME:-}") || true
+	printf '%s\n' "${suite:-bookworm}"
+}
+
 # guest_packages: for a guest of another architecture, unpacks Debian's JDK, C
 # library and busybox for it, or finds them in the cache, and prints their folder.
 guest_packages() {
 	local suite feature dest list name file
-	# shellcheck disable=SC1091
-	suite=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && printf '%s' "${VERSION_CODENAME:-}") || true
-	suite=${suite:-bookworm}
+	suite=$(guest_suite)
 	feature=$(java_feature)
 	apt_suite "$suite" "$ARCH_DEB"
 	local -a names=(busybox-static libc6 libgcc-s1 libstdc++6 zlib1g "openjdk-$feature-jdk-headless" "openjdk-$feature-jre-headless")
@@ -114,6 +123,43 @@ guest_libraries() {
 	cp -L --parents "${files[@]}" "$dest/"
 }
 
+# guest_kexec DEST: copies kexec-tools' kexec to DEST/bin, and what it loads under
+# DEST. It is this machine's, or for want of one that of Debian's package, which
+# is kept in the cache and not installed.
+guest_kexec() {
+	local dest=$1 kexec suite packages name file
+	local -a files
+	mkdir -p "$dest/bin"
+	kexec=$(PATH=$PATH:/usr/sbin:/sbin command -v kexec) || true
+	if [ -z "$kexec" ] || ! guest_native; then
+		suite=$(guest_suite)
+		apt_suite "$suite" "$ARCH_DEB"
+		packages=$LUO4J_CACHE_DIR/guest/kexec-$suite-$ARCH_DEB
+		if [ ! -d "$packages" ]; then
+			rm -rf "$packages.new.$$"
+			mkdir -p "$packages.new.$$/deb"
+			for name in kexec-tools liblzma5 zlib1g; do
+				say "downloading $name for $ARCH_DEB"
+				file=$(apt_fetch "$packages.new.$$/deb" "$name")
+				dpkg -x "$file" "$packages.new.$$"
+			done
+			rm -rf "$packages.new.$$/deb"
+			mv "$packages.new.$$" "$packages"
+		fi
+		kexec=$(find "$packages" -path '*sbin/kexec' -type f)
+		[ -n "$kexec" ] || die "Debian's kexec-tools in $packages has no kexec. Delete that folder and run this again"
+	fi
+	cp "$kexec" "$dest/bin/kexec"
+	if ! guest_native; then
+		mkdir -p "$dest/usr/lib/$ARCH-linux-gnu"
+		find "$packages" -name '*.so.*' -exec cp -a {} "$dest/usr/lib/$ARCH-linux-gnu/" \;
+		return
+	fi
+	mapfile -t files < <(ldd "$kexec" | grep -o '/[^ ]*' | grep -v ':$' | sort -u)
+	[ ${#files[@]} -gt 0 ] || die "$kexec does not run here: Debian $suite's C library is not this machine's. Install kexec-tools"
+	cp -L --parents "${files[@]}" "$dest/"
+}
+
 # guest_busybox: prints the path of a static busybox for the guest.
 guest_busybox() {
 	local busybox=/bin/busybox
@@ -148,6 +194,7 @@ guest_disk() {
 	jre=$(guest_jre)
 	cp -a "$jre" "$root/jre"
 	guest_libraries "$jre" "$root"
+	[ -z "$GUEST_KEXEC" ] || guest_kexec "$root"
 	cp "$jars"/*.jar "$root/classpath/"
 	cp "$next" "$root/kernel-next"
 	cp "$work/initrd" "$root/initrd"

@@ -99,6 +99,10 @@ public final class Agent implements AutoCloseable {
     /**
      * Checks what is given.
      *
+     * @param kernel as the record's
+     * @param initrd as the record's
+     * @param commandLine as the record's
+     * @param deadline as the record's
      * @throws IllegalArgumentException for a path that is not absolute, a text of more than 4096
      *     bytes or with a NUL, an empty command line, a time limit out of range
      */

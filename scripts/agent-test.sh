@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Tests luo4j's agent on a real kernel with LUO: the agent replaces the kernel, twice.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib/common.sh
+. "$here/lib/common.sh"
+# shellcheck source=scripts/lib/arch.sh
+. "$here/lib/arch.sh"
+# shellcheck source=scripts/lib/apt.sh
+. "$here/lib/apt.sh"
+# shellcheck source=scripts/lib/guest.sh
+. "$here/lib/guest.sh"
+# shellcheck source=scripts/lib/results.sh
+. "$here/lib/results.sh"
+
+usage() {
+	cat <<'END'
+usage: agent-test.sh [options]
+
+Boots a virtual machine with a LUO kernel and no systemd. An agent of root holds
+the memfds of three services that run as another user, and a LUO session. It is
+told to replace the kernel by one that is none, which must leave everything as it
+was, and then by a good one: it tells the services, waits for them and jumps with
+kexec. In the new kernel its successor has everything; the services get theirs
+with every byte, a fourth one of another user gets nothing, and a fifth, whose
+user is not allowed, no answer. Then the agent jumps once more. Prints each
+result as it comes and at the end "N passed, N failed, N skipped"; ends with 0
+only if nothing failed, nothing was skipped and every stage was completed.
+
+  --kernel-image FILE  kernel to use (default: the one build-kernel.sh makes)
+  --arch ARCH          x86_64 (default) or aarch64
+  --accel NAME         QEMU accelerator: tcg (default) or kvm
+  --memory MIB         memory of the guest (default: 2560)
+  --timeout SECONDS    limit for each stage, from one boot to the next
+                       (default: 600)
+  --no-build           use the jars that are there; do not run Maven
+  --guest-lib DIR      jars for the guest's class path (default:
+                       java/cache/target/guest in the checkout)
+  --keep DIR           keep the serial log and the guest's files in DIR
+  --help               print this
+
+Needs a JDK with jlink and Maven. As root on Debian it installs what else it
+misses (QEMU, busybox, cpio, a C compiler); else it names it. kexec-tools, where
+it is not installed, is downloaded and not installed. Environment: JAVA_HOME (the
+JDK), LUO4J_CACHE (cache folder, default ~/.cache/luo4j).
+END
+}
+
+arch=x86_64 kernel='' limit=600 memory=2560 build=yes jars=$LUO4J_ROOT/java/cache/target/guest keep=''
+# shellcheck disable=SC2034 # of guest.sh
+GUEST_ACCEL=tcg GUEST_KEXEC=yes
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel-image) option_value "$1" $#; kernel=$2; shift ;;
+	--arch) option_value "$1" $#; arch=$2; shift ;;
+	--accel) option_value "$1" $#; GUEST_ACCEL=$2; shift ;;
+	--memory) option_value "$1" $#; memory=$2; shift ;;
+	--timeout) option_value "$1" $#; limit=$2; shift ;;
+	--no-build) build= ;;
+	--guest-lib) option_value "$1" $#; jars=$2; shift ;;
+	--keep) option_value "$1" $#; keep=$2; shift ;;
+	--help) usage; exit ;;
+	*) usage_error "unknown option '$1'" ;;
+	esac
+	shift
+done
+set_arch "$arch"
+[[ $limit =~ ^[1-9][0-9]*$ ]] || usage_error "--timeout '$limit' is no number of seconds"
+[[ $memory =~ ^[1-9][0-9]*$ ]] || usage_error "--memory '$memory' is no number of MiB"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-agent.XXXXXX")
+cleanup() {
+	stop_qemu
+	if [ -n "$keep" ]; then
+		mkdir -p "$keep"
+		rm -f "$work/serial"
+		cp -a "$work/." "$keep/" && say "logs and files are in $keep"
+	fi
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" cpio=cpio gzip=gzip setpriv=util-linux \
+	/sbin/mkfs.ext4=e2fsprogs "$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
+! guest_native || need_tools /bin/busybox=busybox-static
+
+if [ -n "$kernel" ]; then
+	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$kernel" | tail -n 1)
+else
+	kernel=$("$here/build-kernel.sh" --arch "$ARCH" | tail -n 1)
+fi
+release=$(kernel_release "$kernel")
+
+if [ -n "$build" ]; then
+	have mvn || die "no Maven (mvn) to build luo4j with. Install it, or use --no-build with jars that are there"
+	say "building luo4j"
+	(cd "$LUO4J_ROOT" && mvn -B -q -DskipTests package) >&2 || die "Maven could not build luo4j; see above"
+fi
+compgen -G "$jars/*.jar" >/dev/null || die "no jars in $jars. Build luo4j first (leave out --no-build), or name their folder with --guest-lib"
+
+guest_initramfs "$work"
+guest_disk "$work" "$jars" "$kernel"
+# shellcheck disable=SC2154 # log, passed, failed and skipped are results.sh's
+{
+	start_results "$work/agent.log"
+	say "booting kernel $release (agent plan, $memory MiB)"
+	boot_guest "$work" "$kernel" "$memory" "$limit" "$log" "luo4j.plan=agent luo4j.stage=1" result
+	check_stages agent 3
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[ "$failed" -eq 0 ] && [ "$skipped" -eq 0 ]
+}
