@@ -123,41 +123,52 @@ guest_libraries() {
 	cp -L --parents "${files[@]}" "$dest/"
 }
 
+# guest_kexec_packages: unpacks Debian's kexec-tools, and the libraries that it
+# needs besides the C library, or finds them in the cache, and prints their folder.
+guest_kexec_packages() {
+	local suite dest name file
+	local -a names=(kexec-tools)
+	suite=$(guest_suite)
+	apt_suite "$suite" "$ARCH_DEB"
+	dest=$LUO4J_CACHE_DIR/guest/kexec-$suite-$ARCH_DEB
+	if [ ! -d "$dest" ]; then
+		rm -rf "$dest.new.$$"
+		mkdir -p "$dest.new.$$/deb"
+		while [ ${#names[@]} -gt 0 ]; do
+			name=${names[0]}
+			names=("${names[@]:1}")
+			[ ! -e "$dest.new.$$/deb/$name" ] || continue
+			say "downloading $name for $ARCH_DEB"
+			file=$(apt_fetch "$dest.new.$$/deb/$name" "$name")
+			dpkg -x "$file" "$dest.new.$$"
+			mapfile -t -O ${#names[@]} names < <(apt-cache "${APT_OPTS[@]}" depends --important "$name" |
+				sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p' | grep -vxE 'libc6|libgcc-s1')
+		done
+		rm -rf "$dest.new.$$/deb"
+		mv "$dest.new.$$" "$dest"
+	fi
+	printf '%s\n' "$dest"
+}
+
 # guest_kexec DEST: copies kexec-tools' kexec to DEST/bin, and what it loads under
 # DEST. It is this machine's, or for want of one that of Debian's package, which
-# is kept in the cache and not installed.
+# is not installed.
 guest_kexec() {
-	local dest=$1 kexec suite packages name file
+	local dest=$1 kexec='' packages
 	local -a files
 	mkdir -p "$dest/bin"
-	kexec=$(PATH=$PATH:/usr/sbin:/sbin command -v kexec) || true
-	if [ -z "$kexec" ] || ! guest_native; then
-		suite=$(guest_suite)
-		apt_suite "$suite" "$ARCH_DEB"
-		packages=$LUO4J_CACHE_DIR/guest/kexec-$suite-$ARCH_DEB
-		if [ ! -d "$packages" ]; then
-			rm -rf "$packages.new.$$"
-			mkdir -p "$packages.new.$$/deb"
-			for name in kexec-tools liblzma5 zlib1g; do
-				say "downloading $name for $ARCH_DEB"
-				file=$(apt_fetch "$packages.new.$$/deb" "$name")
-				dpkg -x "$file" "$packages.new.$$"
-			done
-			rm -rf "$packages.new.$$/deb"
-			mv "$packages.new.$$" "$packages"
-		fi
+	! guest_native || kexec=$(PATH=$PATH:/usr/sbin:/sbin command -v kexec) || true
+	if [ -n "$kexec" ]; then
+		mapfile -t files < <(ldd "$kexec" | grep -o '/[^ ]*' | grep -v ':$' | sort -u)
+		cp -L --parents "${files[@]}" "$dest/"
+	else
+		packages=$(guest_kexec_packages)
 		kexec=$(find "$packages" -path '*sbin/kexec' -type f)
 		[ -n "$kexec" ] || die "Debian's kexec-tools in $packages has no kexec. Delete that folder and run this again"
-	fi
-	cp "$kexec" "$dest/bin/kexec"
-	if ! guest_native; then
 		mkdir -p "$dest/usr/lib/$ARCH-linux-gnu"
 		find "$packages" -name '*.so.*' -exec cp -a {} "$dest/usr/lib/$ARCH-linux-gnu/" \;
-		return
 	fi
-	mapfile -t files < <(ldd "$kexec" | grep -o '/[^ ]*' | grep -v ':$' | sort -u)
-	[ ${#files[@]} -gt 0 ] || die "$kexec does not run here: Debian $suite's C library is not this machine's. Install kexec-tools"
-	cp -L --parents "${files[@]}" "$dest/"
+	cp "$kexec" "$dest/bin/kexec"
 }
 
 # guest_busybox: prints the path of a static busybox for the guest.
