@@ -602,10 +602,9 @@ public final class Agent implements AutoCloseable {
     private final int uid;
     private final Thread thread;
 
-    /** The update that it was told of, and the one that it is ready for. Guarded by the lock. */
-    private int prepared;
-
+    /** The update that it is ready for. Guarded by the lock. */
     private int ready;
+
     private volatile boolean ending;
 
     Connection(int socket, int pid, int uid) {
@@ -659,8 +658,10 @@ public final class Agent implements AutoCloseable {
 
     void shutdown() {
       ending = true;
-      if (socket.isOpen()) {
+      try {
         socket.result(bridge::shutdown);
+      } catch (IllegalStateException e) {
+        // It is closed.
       }
     }
 
@@ -885,8 +886,9 @@ public final class Agent implements AutoCloseable {
       kexec.load(update);
       holdings.preserveAll().forEach(progress);
       Set<Connection> told = new LinkedHashSet<>();
-      int number = prepare(update.deadline(), told, progress);
+      int number = prepare(update.deadline(), told);
       try {
+        awaitReady(update.deadline(), number, told, progress);
         sync(progress);
         progress.accept("jumping");
         holdings.still(
@@ -917,9 +919,8 @@ public final class Agent implements AutoCloseable {
     }
   }
 
-  /** Tells all owners, and waits for them. The update's number. */
-  private int prepare(Duration deadline, Set<Connection> told, Consumer<String> progress) {
-    long end = System.nanoTime() + deadline.toNanos();
+  /** Tells all owners, who they are, and the update's number. */
+  private int prepare(Duration deadline, Set<Connection> told) {
     int number;
     lock.lock();
     try {
@@ -927,41 +928,51 @@ public final class Agent implements AutoCloseable {
       for (AgentHoldings.Owner owner : holdings.owners()) {
         Connection connection = (Connection) owner;
         if (connections.contains(connection)) {
-          connection.prepared = number;
           told.add(connection);
         }
       }
     } finally {
       lock.unlock();
     }
-    progress.accept("waiting for " + told.size() + " clients to be ready");
     AgentMessage message = AgentMessage.prepare(number, deadline.toMillis());
     inParallel(told, client -> client.send(message));
+    return number;
+  }
+
+  /** Waits until all are ready or have ended, or the deadline. */
+  private void awaitReady(
+      Duration deadline, int number, Set<Connection> told, Consumer<String> progress)
+      throws IOException {
+    long end = System.nanoTime() + deadline.toNanos();
+    progress.accept("waiting for " + told.size() + " clients to be ready");
     List<Connection> late = new ArrayList<>();
     lock.lock();
     try {
-      long left;
-      do {
+      while (true) {
         late.clear();
         for (Connection each : told) {
           if (connections.contains(each) && each.ready < number) {
             late.add(each);
           }
         }
-        left = end - System.nanoTime();
-        if (!late.isEmpty() && left > 0) {
-          changed.awaitNanos(left);
+        long left = end - System.nanoTime();
+        if (late.isEmpty() || left <= 0) {
+          break;
         }
-      } while (!late.isEmpty() && left > 0 && !closed);
+        changed.awaitNanos(left);
+        if (closed) {
+          throw new IOException("the agent is closed");
+        }
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+      throw new IOException("the thread was interrupted while clients got ready", e);
     } finally {
       lock.unlock();
     }
     for (Connection each : late) {
       progress.accept("not ready: " + each);
     }
-    return number;
   }
 
   /** So that a client that does not read keeps no other one waiting. */
@@ -1029,9 +1040,8 @@ public final class Agent implements AutoCloseable {
     join(acceptor, end);
     ending.forEach(connection -> join(connection.thread, end));
     listener.close();
-    try {
+    try (lockFile) {
       Files.deleteIfExists(settings.socket);
-      lockFile.close();
     } catch (IOException e) {
       log.accept("cannot remove " + settings.socket + ": " + e);
     }

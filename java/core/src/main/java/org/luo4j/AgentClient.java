@@ -380,7 +380,8 @@ public final class AgentClient implements AutoCloseable {
 
   /**
    * Has the agent replace the kernel; for root and the agent's own user. Returns, if at all,
-   * without a kexec having happened.
+   * without a kexec having happened. This client's other requests wait meanwhile: a service makes
+   * them by another one.
    *
    * @param update the kernel
    * @param progress is told, a sentence at a time

@@ -43,7 +43,8 @@ final class KexecTools implements KexecCommand {
 
   @Override
   public void execute() throws IOException {
-    List<String> command = List.of(kexec(), "-e");
+    // -x after -e: network interfaces stay up, for the case that there is no kexec.
+    List<String> command = List.of(kexec(), "-e", "-x");
     run(command, EXECUTE_SECONDS);
     throw new IOException(String.join(" ", command) + " ended with 0 and there was no kexec");
   }

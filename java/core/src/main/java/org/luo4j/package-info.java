@@ -5,7 +5,8 @@
  * <p>{@link org.luo4j.LiveUpdate} creates and retrieves a {@link org.luo4j.Session}; a session
  * preserves and retrieves a {@link org.luo4j.MemFd}; a memfd is mapped as a {@link
  * org.luo4j.MemoryRegion}. What the kernel refuses is a {@link org.luo4j.LuoException} with its
- * errno.
+ * errno. {@link org.luo4j.Systemd}, or where there is none an {@link org.luo4j.Agent}, holds a
+ * service's memory while the service is restarted.
  *
  * <p>Threads: every method of every public type may be called by any thread, except builders, which
  * are for one. Ownership: Session and MemFd each own one fd until they are closed; none is closed

@@ -52,7 +52,7 @@ class KexecToolsTest {
         assertThrows(IOException.class, () -> tools.load(Agent.Update.to(Path.of("/boot/k"))));
     assertTrue(failed.getMessage().contains("ended with 3: no kernel; at all"), "" + failed);
     IOException silent = assertThrows(IOException.class, tools("exit 1")::execute);
-    assertTrue(silent.getMessage().contains("-e ended with 1: it said nothing"), "" + silent);
+    assertTrue(silent.getMessage().contains("-e -x ended with 1: it said nothing"), "" + silent);
   }
 
   @Test
