@@ -327,6 +327,25 @@ public final class Handover implements AutoCloseable {
   }
 
   /**
+   * Tells systemd what the service is at, for {@code systemctl status}. Does nothing without
+   * systemd.
+   *
+   * @param text one line
+   */
+  public void status(String text) {
+    if (systemd != null) {
+      systemd.status(text);
+    }
+  }
+
+  /** Tells systemd that the service is ending. Does nothing without systemd. */
+  public void stopping() {
+    if (systemd != null) {
+      systemd.stopping();
+    }
+  }
+
+  /**
    * Sets what the service does when an agent is about to start a new kernel: stop changing its
    * memory. The kexec waits until it returns, up to the time that it is given. systemd stops the
    * service instead, by a signal.
