@@ -33,8 +33,10 @@ import org.luo4j.MemoryRegion;
  *   576  the move of a slot under way: u64 from, 0 for none, u64 to, u64 slot
  *   640  u64 the latest time seen, ms since 1970      648  u64 the boot of who had it open last, a
  *                                                         hash of its boot_id; 0 unknown
+ *   656  u32 how often the memory was opened, u32 its complement
  *
- *   slot      | tag: 12 | uses: 2 | ring: 1 | address: 49, in units of 8 bytes |    0: empty
+ *   slot      | tag: 12 | uses: 2 | ring: 1 | opening: 7 | address: 42, in units of 8 bytes |
+ *             0: empty
  *
  *   entry     0  u32 check: 0 dead, else CRC-32C of key and value, mixed with the other fields
  *             4  u32 expiry: 0 never, else units of 64 ms since the cache was created
@@ -44,7 +46,9 @@ import org.luo4j.MemoryRegion;
  * </pre>
  *
  * <p>An address is a position in its ring's history, which only grows: the bytes of position p lie
- * at p modulo the ring's size, and are there as long as tail &lt;= p &lt; head.
+ * at p modulo the ring's size, and are there as long as tail &lt;= p &lt; head. A slot says in
+ * which opening of the memory it was written, modulo 128: one of an earlier opening that names a
+ * position which this one has reached is damaged, or the head was.
  *
  * <p>Rule of publication: an entry's bytes are written before its check, its check before the head
  * passes it, the head before a slot names it; a slot is emptied or moved before the check of the
@@ -97,6 +101,7 @@ final class CacheFormat {
   static final int MOVE_SLOT_AT = 592;
   static final int LATEST_AT = 640;
   static final int BOOT_AT = 648;
+  static final int OPENINGS_AT = 656;
 
   static final long OPEN = 0;
   static final long CLOSED = 1;
@@ -188,6 +193,9 @@ final class CacheFormat {
       return "the old memory uses features that this version does not know: 0x"
           + Integer.toHexString(memory.getInt(FEATURES_AT));
     }
+    if (memory.getInt(OPENINGS_AT) != ~memory.getInt(OPENINGS_AT + 4)) {
+      return "the old memory's header is damaged: its number of openings is not what it should be";
+    }
     if (memory.getInt(PAGE_AT) != PageSize.bytes()) {
       return "the old memory was written with pages of "
           + memory.getInt(PAGE_AT)
@@ -223,6 +231,11 @@ final class CacheFormat {
     return null;
   }
 
+  /** The number of openings as the header holds it. */
+  static long openings(int number) {
+    return (long) ~number << 32 | Integer.toUnsignedLong(number);
+  }
+
   private static int codec(Codec<?> codec) {
     return codec.name().hashCode();
   }
@@ -256,6 +269,7 @@ final class CacheFormat {
     memory.putInt(PAGE_AT, PageSize.bytes());
     memory.putInt(AVERAGE_AT, l.averageEntry);
     memory.putLong(CAPACITY_AT, l.capacity);
+    memory.putLong(OPENINGS_AT, openings(0));
     // The checksum covers the magic number, which is not there yet.
     CRC32C crc = new CRC32C();
     ByteBuffer header = ByteBuffer.allocate(CRC_AT).order(ByteOrder.LITTLE_ENDIAN);

@@ -130,7 +130,7 @@ final class Overwrites {
     }
     long at = ring.offset(position);
     Entry.write(memory, at, key, value, expiry, check);
-    long slot = old.slot & ~Ring.ADDRESS_MASK | Ring.address(position);
+    long slot = old.slot & ~Ring.PLACE_MASK | ring.inSlot(position);
     if (!reader.index.replace(old.place, old.slot, slot)) {
       Entry.kill(memory, at);
       places.add(position, bytes, reader.pins.period());

@@ -41,6 +41,7 @@ final class Reader {
     this.seed = memory.getLong(CacheFormat.SEED_AT);
     this.created = memory.getLong(CacheFormat.CREATED_AT);
     this.index = new Index(memory, layout);
+    int openings = openings();
     this.small =
         new Ring(
             memory,
@@ -48,7 +49,8 @@ final class Reader {
             layout.smallBytes(),
             CacheFormat.SMALL_HEAD_AT,
             CacheFormat.SMALL_TAIL_AT,
-            isOld);
+            isOld,
+            openings);
     this.main =
         new Ring(
             memory,
@@ -56,7 +58,18 @@ final class Reader {
             layout.mainBytes(),
             CacheFormat.MAIN_HEAD_AT,
             CacheFormat.MAIN_TAIL_AT,
-            isOld);
+            isOld,
+            openings);
+  }
+
+  /** How often the memory was opened, this time included. */
+  private int openings() {
+    return memory.getInt(CacheFormat.OPENINGS_AT) + 1;
+  }
+
+  /** To be called once, before anything is written. */
+  void countOpening() {
+    memory.putLongVolatile(CacheFormat.OPENINGS_AT, CacheFormat.openings(openings()));
   }
 
   long hash(byte[] key) {

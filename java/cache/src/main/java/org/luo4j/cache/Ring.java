@@ -14,8 +14,17 @@ package org.luo4j.cache;
  */
 final class Ring {
 
-  /** Addresses are counted in units of 8 bytes, 49 bits wide, and compared as distances. */
-  static final long ADDRESS_MASK = (1L << 49) - 1;
+  /** Addresses are counted in units of 8 bytes, 42 bits wide, and compared as distances. */
+  private static final int ADDRESS_BITS = 42;
+
+  private static final long ADDRESS_MASK = (1L << ADDRESS_BITS) - 1;
+
+  private static final int SIGN_SHIFT = 64 - ADDRESS_BITS;
+
+  private static final long OPENING_MASK = 127L << ADDRESS_BITS;
+
+  /** What a slot says of where its entry is. */
+  static final long PLACE_MASK = OPENING_MASK | ADDRESS_MASK;
 
   /** No ring gets so far: an exbibyte. */
   private static final long FARTHEST = 1L << 60;
@@ -36,6 +45,9 @@ final class Ring {
   private final long old;
 
   private final Verified verified;
+
+  /** This opening of the memory, as slots say it. */
+  private final long opening;
 
   /** The head as some reader last looked for it, which seldom has to: it changes all the time. */
   private long knownHead;
@@ -71,8 +83,9 @@ final class Ring {
 
   /**
    * @param isOld whether an earlier process had the memory, whatever it says of this ring
+   * @param openings how often the memory was opened, this time included
    */
-  Ring(Memory memory, long base, long bytes, int headAt, int tailAt, boolean isOld) {
+  Ring(Memory memory, long base, long bytes, int headAt, int tailAt, boolean isOld, int openings) {
     this.memory = memory;
     this.base = base;
     this.bytes = bytes;
@@ -85,6 +98,7 @@ final class Ring {
     this.lap = ends.head - Math.floorMod(ends.head, bytes);
     this.old = ends.head;
     this.verified = isOld ? new Verified(bytes) : null;
+    this.opening = (long) openings << ADDRESS_BITS & OPENING_MASK;
     raiseReusable();
     reusableAtStart = reusable;
     reusableBefore = reusable;
@@ -110,19 +124,23 @@ final class Ring {
 
   // ---- addresses ----
 
-  /** The position as a slot holds it. */
-  static long address(long position) {
-    return position >>> 3 & ADDRESS_MASK;
+  /** The position, which this opening has written, as a slot holds it. */
+  long inSlot(long position) {
+    return opening | position >>> 3 & ADDRESS_MASK;
   }
 
   /**
    * The position of the address in a slot: the one near the present ones that it stands for; -1
-   * when its place is free again, or was not written yet, as a damaged slot may say.
+   * when its place is free again, or was not written yet, or is another entry's by now, as a
+   * damaged slot may say.
    */
   long position(long slot) {
     long oldest = freed;
     long from = oldest >>> 3;
-    long position = from + (slot - from << 15 >> 15) << 3;
+    long position = from + (slot - from << SIGN_SHIFT >> SIGN_SHIFT) << 3;
+    if (position >= old && (slot & OPENING_MASK) != opening) {
+      return -1;
+    }
     if (position >= knownHead) {
       knownHead = ends.head;
     }

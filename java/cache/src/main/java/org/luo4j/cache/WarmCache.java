@@ -119,6 +119,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
             : new Start(Start.Kind.WARM_AFTER_CRASH, found.reason());
     this.writer = found.isWarm() ? old : writer(builder, layout, region, false);
     this.reader = writer.reader();
+    reader.countOpening();
     if (found.isWarm() && !closed) {
       writer.recover();
     }
@@ -217,13 +218,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * Sets the capacity, of which nine tenths may be live. The memory is larger by about a half:
      * for the index, and for room to clean in.
      *
-     * @param bytes 64 KiB or more
+     * @param bytes 64 KiB to 8 TiB
      * @return this
      */
     public Builder<K, V> capacity(long bytes) {
-      if (bytes < SMALLEST || bytes > 1L << 46) {
+      if (bytes < SMALLEST || bytes > 1L << 43) {
         throw new IllegalArgumentException(
-            "capacity " + bytes + " must be " + SMALLEST + " to " + (1L << 46) + " bytes");
+            "capacity " + bytes + " must be " + SMALLEST + " to " + (1L << 43) + " bytes");
       }
       once(capacity == 0, "capacity");
       this.capacity = bytes;

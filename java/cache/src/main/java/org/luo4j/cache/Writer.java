@@ -126,7 +126,7 @@ final class Writer {
     return Index.tag(hash) << TAG_SHIFT
         | uses << USES_SHIFT
         | (ring == main ? MAIN_BIT : 0)
-        | Ring.address(position);
+        | ring.inSlot(position);
   }
 
   private static long uses(long slot) {
@@ -502,7 +502,7 @@ final class Writer {
   /** Takes an entry out of the index or moves it on, unless it has been overwritten meanwhile. */
   private void reclaim(Ring ring, long at, long bytes, long hash, long place, boolean keep) {
     long slot = memory.getLongVolatile(place);
-    if (!Index.isSame(slot, slot(hash, ring, ring.tail(), 0))) {
+    if (!names(slot, hash, ring, ring.tail())) {
       return;
     }
     if (!reader.isTrusted(slot, at)) {
@@ -541,17 +541,23 @@ final class Writer {
   }
 
   private long placeOf(long hash, Ring ring, long position) {
-    long wanted = slot(hash, ring, position, 0);
     long bucket = index.first(hash);
     for (int choice = 0; choice < 2; choice++) {
       for (long place = bucket; place < bucket + BUCKET_BYTES; place += 8) {
-        if (Index.isSame(memory.getLong(place), wanted)) {
+        if (names(memory.getLong(place), hash, ring, position)) {
           return place;
         }
       }
       bucket = index.other(bucket, Index.tag(hash));
     }
     return -1;
+  }
+
+  /** Whether a slot names the entry of a hash at a position. */
+  private boolean names(long slot, long hash, Ring ring, long position) {
+    return slot >>> TAG_SHIFT == Index.tag(hash)
+        && reader.ring(slot) == ring
+        && ring.position(slot) == position;
   }
 
   /**

@@ -76,6 +76,7 @@ final class EveryCall {
     ok(bridge.advise(address, PAGE, Abi.MADV_WILLNEED));
     bridge.view(address, 2 * PAGE).putLong(PAGE, 1);
     ok(bridge.unmap(address, 2 * PAGE));
+    ok(bridge.close((int) ok(bridge.lock(fd))));
     int copy = (int) ok(bridge.duplicate(fd));
     ok(bridge.setDescriptorFlags(copy, 0));
     ok(bridge.descriptorFlags(copy));
@@ -126,6 +127,7 @@ final class EveryCall {
     }
     refused(bridge.close(BAD_FD));
     refused(bridge.duplicate(BAD_FD));
+    refused(bridge.lock(BAD_FD));
     refused(bridge.unmap(1, PAGE));
     refused(bridge.advise(1, PAGE, Abi.MADV_NORMAL));
   }
