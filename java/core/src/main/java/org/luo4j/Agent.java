@@ -99,10 +99,6 @@ public final class Agent implements AutoCloseable {
     /**
      * Checks what is given.
      *
-     * @param kernel the image, an absolute path
-     * @param initrd an absolute path, or empty for none
-     * @param commandLine 1 to 4096 bytes, or empty for that of the running kernel
-     * @param deadline 1 ms to a day
      * @param kernel as the record's
      * @param initrd as the record's
      * @param commandLine as the record's
