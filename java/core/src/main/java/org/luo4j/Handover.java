@@ -286,6 +286,16 @@ public final class Handover implements AutoCloseable {
   }
 
   /**
+   * Why {@link #find} found nothing.
+   *
+   * @param name what was looked for
+   * @return a sentence
+   */
+  public String whyNothing(String name) {
+    return keeper.whyNothing(name);
+  }
+
+  /**
    * Makes memory that is kept under a name, and preserves it at birth where LUO can.
    *
    * @param name 1 to 55 printable ASCII characters, no colon; also a LUO session's, and as such

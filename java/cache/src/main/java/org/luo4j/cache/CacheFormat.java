@@ -171,36 +171,58 @@ final class CacheFormat {
     return true;
   }
 
-  /** Null when the memory holds a cache of this layout and these codecs, else why not. */
-  static String refuse(MemoryRegion memory, Layout l, Codec<?> keys, Codec<?> values) {
-    long magic = memory.getLong(MAGIC_AT);
+  /** Null when a header page is one that this version and machine read, else why not. */
+  static String refuseHeader(ByteBuffer page) {
+    long magic = page.getLong(MAGIC_AT);
     if (magic == Long.reverseBytes(MAGIC)) {
       return "the old memory was written in the other byte order";
     }
     if (magic != MAGIC) {
       return "the old memory holds no cache";
     }
-    if (memory.getInt(VERSION_AT) != VERSION) {
+    if (page.getInt(VERSION_AT) != VERSION) {
       return "the old memory is of format version "
-          + Integer.toUnsignedString(memory.getInt(VERSION_AT))
+          + Integer.toUnsignedString(page.getInt(VERSION_AT))
           + ", not "
           + VERSION;
     }
-    if (memory.getInt(CRC_AT) != (int) memory.crc32c(0, CRC_AT)) {
+    if (page.getInt(CRC_AT) != crc(page)) {
       return "the old memory's header is damaged: its checksum does not hold";
     }
-    if (memory.getInt(FEATURES_AT) != 0) {
+    if (page.getInt(FEATURES_AT) != 0) {
       return "the old memory uses features that this version does not know: 0x"
-          + Integer.toHexString(memory.getInt(FEATURES_AT));
+          + Integer.toHexString(page.getInt(FEATURES_AT));
     }
-    if (memory.getInt(OPENINGS_AT) != ~memory.getInt(OPENINGS_AT + 4)) {
+    if (page.getInt(OPENINGS_AT) != ~page.getInt(OPENINGS_AT + 4)) {
       return "the old memory's header is damaged: its number of openings is not what it should be";
     }
-    if (memory.getInt(PAGE_AT) != PageSize.bytes()) {
+    if (page.getInt(PAGE_AT) != PageSize.bytes()) {
       return "the old memory was written with pages of "
-          + memory.getInt(PAGE_AT)
+          + page.getInt(PAGE_AT)
           + " bytes, this machine has pages of "
           + PageSize.bytes();
+    }
+    return null;
+  }
+
+  private static int crc(ByteBuffer page) {
+    CRC32C crc = new CRC32C();
+    crc.update(page.slice(0, CRC_AT));
+    return (int) crc.getValue();
+  }
+
+  /** A copy of the header page. */
+  static ByteBuffer header(MemoryRegion memory) {
+    ByteBuffer page = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    memory.get(0, page);
+    return page;
+  }
+
+  /** Null when the memory holds a cache of this layout and these codecs, else why not. */
+  static String refuse(MemoryRegion memory, Layout l, Codec<?> keys, Codec<?> values) {
+    String refused = refuseHeader(header(memory));
+    if (refused != null) {
+      return refused;
     }
     if (memory.getLong(CAPACITY_AT) != l.capacity || memory.getInt(AVERAGE_AT) != l.averageEntry) {
       return "the old memory is laid out for a capacity of "
@@ -237,7 +259,7 @@ final class CacheFormat {
   }
 
   private static int codec(Codec<?> codec) {
-    return codec.name().hashCode();
+    return codec instanceof Codecs.Raw raw ? raw.id : codec.name().hashCode();
   }
 
   /** Makes the memory an empty cache's; the magic number goes in last. */

@@ -68,6 +68,9 @@ interface CacheMemory extends Closeable {
           origin = new Start(Start.Kind.COLD, file + " is new");
         } else {
           String reason = file + " has " + found + " bytes, a cache of this capacity " + size;
+          if (onRefusal == OnRefusal.FAIL) {
+            throw new IOException(reason);
+          }
           if (onRefusal == OnRefusal.KEEP) {
             reason += "; " + setAside();
           } else {

@@ -4,6 +4,7 @@ package org.luo4j.cache;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Function;
@@ -15,6 +16,37 @@ import java.util.function.Function;
 final class Codecs {
 
   private Codecs() {}
+
+  /** The name that hashes to an id, where it is one of {@link Codec}'s own. */
+  static String nameOf(int id) {
+    for (Codec<?> codec :
+        List.of(Codec.BYTES, Codec.BYTE_BUFFER, Codec.STRING, Codec.LONG, Codec.INT, Codec.UUID)) {
+      if (codec.name().hashCode() == id) {
+        return codec.name();
+      }
+    }
+    return String.format("0x%08x", id);
+  }
+
+  /** The bytes of a codec of which only the name's hash is known. */
+  static final class Raw extends Named<byte[]> {
+    final int id;
+
+    Raw(int id) {
+      super(nameOf(id));
+      this.id = id;
+    }
+
+    @Override
+    byte[] bytes(byte[] value) {
+      return value;
+    }
+
+    @Override
+    public byte[] decode(byte[] bytes) {
+      return bytes;
+    }
+  }
 
   /** A codec that refuses null. */
   private abstract static class Named<T> implements Codec<T> {

@@ -16,6 +16,9 @@ import org.luo4j.MemoryRegion;
  */
 final class KeptMemory implements CacheMemory {
 
+  /** For a size: that of the memory that is kept, of which there must be some. */
+  static final long AS_KEPT = -1;
+
   private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
 
   private final Handover handover;
@@ -31,19 +34,28 @@ final class KeptMemory implements CacheMemory {
   private MemoryRegion region;
   private Start origin;
 
-  /** Takes over what is kept under the name, or makes it; one of another size is refused. */
+  /**
+   * Takes over what is kept under the name, or makes it; one of another size is refused.
+   *
+   * @throws IOException when something that was kept aside is in the way; for {@link
+   *     OnRefusal#FAIL} when the memory has another size, or none is kept for {@link #AS_KEPT}
+   */
   KeptMemory(Handover handover, boolean owns, String name, long size, OnRefusal onRefusal)
       throws IOException {
     this.handover = handover;
     this.owns = owns;
     this.name = name;
-    this.options = MemFdOptions.named(name).size(size).hugeFolios();
+    this.options = MemFdOptions.named(name).size(Math.max(size, 0)).hugeFolios();
     try {
-      aside = handover.find(asideName()).orElse(null);
-      kept = handover.open(name, options);
+      if (size == AS_KEPT) {
+        kept = handover.find(name).orElseThrow(() -> new IOException(handover.whyNothing(name)));
+      } else {
+        aside = handover.find(asideName()).orElse(null);
+        kept = handover.open(name, options);
+      }
       region = kept.memory().map();
       origin = origin();
-      if (origin.isWarm() && region.size() != size) {
+      if (origin.isWarm() && size != AS_KEPT && region.size() != size) {
         String reason =
             "what is kept under '"
                 + name
@@ -51,6 +63,9 @@ final class KeptMemory implements CacheMemory {
                 + region.size()
                 + " bytes, a cache of this capacity "
                 + size;
+        if (onRefusal == OnRefusal.FAIL) {
+          throw new IOException(reason);
+        }
         if (onRefusal == OnRefusal.KEEP) {
           reason += "; " + setAside();
         } else {

@@ -9,5 +9,7 @@ public enum OnRefusal {
    */
   KEEP,
   /** It is written over: the cache starts cold in its place. */
-  REPLACE
+  REPLACE,
+  /** It stays where it is, as it is, and opening the cache throws an IOException. */
+  FAIL
 }

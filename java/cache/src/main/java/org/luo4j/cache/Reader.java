@@ -261,8 +261,22 @@ final class Reader {
     return (int) Math.min(units, 0xFFFF_FFFFL);
   }
 
-  /** Key and value of the entry that a slot names; null when there is none, or none any more. */
-  byte[][] entryAt(long place) {
+  /** As {@link #expiry}, of an entry that expires at a time in ms since 1970. */
+  int expiryAt(long expires) {
+    long age = Math.max(1, Math.min(expires - created, 0xFFFF_FFFFL << CacheFormat.EXPIRY_SHIFT));
+    return (int) (age + (1 << CacheFormat.EXPIRY_SHIFT) - 1 >> CacheFormat.EXPIRY_SHIFT);
+  }
+
+  /** A copy of an entry. */
+  record Copy(byte[] key, byte[] value, int expiry) {}
+
+  /** When an entry of an expiry does expire, in ms since 1970; 0 for never. */
+  long expires(int expiry) {
+    return expiry == 0 ? 0 : created + ((expiry & 0xFFFF_FFFFL) << CacheFormat.EXPIRY_SHIFT);
+  }
+
+  /** The entry that a slot names; null when there is none, or none any more. */
+  Copy entryAt(long place) {
     int pin = pins.enter();
     try {
       while (true) {
@@ -278,7 +292,7 @@ final class Reader {
           }
           return isExpired(at)
               ? null
-              : new byte[][] {Entry.key(memory, at), Entry.value(memory, at)};
+              : new Copy(Entry.key(memory, at), Entry.value(memory, at), Entry.expiry(memory, at));
         }
         if (Index.isSame(memory.getLongAcquire(place), slot)) {
           return null;

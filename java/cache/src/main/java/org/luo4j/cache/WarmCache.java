@@ -97,6 +97,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
       }
     }
     if (refused != null) {
+      if (builder.onRefusal == OnRefusal.FAIL) {
+        throw new IOException(refused);
+      }
       boolean keep = builder.onRefusal == OnRefusal.KEEP;
       found = new Start(Start.Kind.COLD, refused + (keep ? "; " + memory.setAside() : ""));
       isZero = keep;
@@ -105,13 +108,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     boolean closed = region.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
     if (!found.isWarm()) {
       CacheFormat.create(
-          region,
-          layout,
-          isZero,
-          new SecureRandom().nextLong(),
-          builder.clock != null ? builder.clock.getAsLong() : System.currentTimeMillis(),
-          keys,
-          values);
+          region, layout, isZero, new SecureRandom().nextLong(), builder.created(), keys, values);
     }
     this.start =
         closed || found.kind() != Start.Kind.WARM_AFTER_RESTART
@@ -186,18 +183,78 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
+   * Says what to open, where only a cache's shape is known: keys and values are their bytes.
+   *
+   * @param shape capacity, average entry and codecs; a cache that is made gets its time of creation
+   * @return a builder with nothing else set
+   */
+  public static Builder<byte[], byte[]> builder(CacheShape shape) {
+    Builder<byte[], byte[]> builder =
+        builder(new Codecs.Raw(shape.keyCodec()), new Codecs.Raw(shape.valueCodec()));
+    builder.created = shape.created();
+    return builder.capacity(shape.capacity()).averageEntryBytes(shape.averageEntryBytes());
+  }
+
+  /**
+   * Opens the cache that is in a file, whatever its shape; keys and values are their bytes. As any
+   * opening it takes the ownership, marks the cache open, and finishes the change that a killed
+   * process was at.
+   *
+   * @param file a cache's
+   * @return the cache, warm
+   * @throws IOException when another cache has the file, or it holds none that is whole: it stays
+   *     as it is then
+   */
+  public static WarmCache<byte[], byte[]> openAsFound(Path file) throws IOException {
+    return builder(CacheHeader.read(file).shape()).file(file).onRefusal(OnRefusal.FAIL).open();
+  }
+
+  /**
+   * Opens the cache that arrived in a session, whatever its shape; keys and values are their bytes.
+   * The session's memory is this cache's from then on, and lost when it is closed before a kexec.
+   *
+   * @param luo who has the session
+   * @param name the session's name
+   * @return the cache, warm
+   * @throws IOException when nothing arrived, or no cache that is whole: it is lost then
+   */
+  public static WarmCache<byte[], byte[]> openAsFound(LiveUpdate luo, String name)
+      throws IOException {
+    Handover own = Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).open();
+    KeptMemory memory = new KeptMemory(own, true, name, KeptMemory.AS_KEPT, OnRefusal.FAIL);
+    try {
+      String where = "session '" + name + "'";
+      if (memory.region().size() < CacheFormat.HEADER_BYTES) {
+        throw new IOException(
+            where + " has " + memory.region().size() + " bytes: that is no cache");
+      }
+      CacheShape shape = CacheHeader.of(CacheFormat.header(memory.region()), where).shape();
+      if (memory.region().size() != shape.memoryBytes()) {
+        throw new IOException(
+            where + " has " + memory.region().size() + " bytes, its cache " + shape.memoryBytes());
+      }
+      return new WarmCache<>(
+          builder(shape).onRefusal(OnRefusal.FAIL),
+          CacheFormat.Layout.of(shape.capacity(), shape.averageEntryBytes()),
+          memory);
+    } catch (IOException | RuntimeException e) {
+      memory.close();
+      throw e;
+    }
+  }
+
+  /**
    * What to open. Not for use by several threads.
    *
    * @param <K> the keys
    * @param <V> the values
    */
   public static final class Builder<K, V> {
-    private static final long SMALLEST = 64 << 10;
-
     private final Codec<K> keys;
     private final Codec<V> values;
     private long capacity;
     private int averageEntry = 64;
+    private Long created;
     private long expireMillis;
     private LongSupplier clock;
     private RemovalListener<? super K, ? super V> listener;
@@ -222,9 +279,15 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @return this
      */
     public Builder<K, V> capacity(long bytes) {
-      if (bytes < SMALLEST || bytes > 1L << 43) {
+      if (bytes < CacheShape.SMALLEST || bytes > CacheShape.LARGEST) {
         throw new IllegalArgumentException(
-            "capacity " + bytes + " must be " + SMALLEST + " to " + (1L << 43) + " bytes");
+            "capacity "
+                + bytes
+                + " must be "
+                + CacheShape.SMALLEST
+                + " to "
+                + CacheShape.LARGEST
+                + " bytes");
       }
       once(capacity == 0, "capacity");
       this.capacity = bytes;
@@ -366,6 +429,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
       return this;
     }
 
+    private long created() {
+      if (created != null) {
+        return created;
+      }
+      return clock != null ? clock.getAsLong() : System.currentTimeMillis();
+    }
+
     private static void once(boolean unset, String name) {
       if (!unset) {
         throw new IllegalStateException(name + " was set already");
@@ -416,6 +486,20 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public Start start() {
     return start;
+  }
+
+  /**
+   * What the cache was made as.
+   *
+   * @return its shape
+   */
+  public CacheShape shape() {
+    return new CacheShape(
+        region.getLong(CacheFormat.CAPACITY_AT),
+        region.getInt(CacheFormat.AVERAGE_AT),
+        region.getInt(CacheFormat.KEY_CODEC_AT),
+        region.getInt(CacheFormat.VALUE_CODEC_AT),
+        region.getLong(CacheFormat.CREATED_AT));
   }
 
   /**
@@ -484,6 +568,34 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return what was found
    */
   public Verification verify(Verification.Progress progress) {
+    return walk(true, null, progress);
+  }
+
+  /**
+   * As {@link #verify(Verification.Progress)}, but a damaged entry stays as it is.
+   *
+   * @param progress is told now and then, and at the end
+   * @return what was found
+   */
+  public Verification check(Verification.Progress progress) {
+    return walk(false, null, progress);
+  }
+
+  /**
+   * As {@link #check}, and gives each entry that is whole and has not expired to a visitor. One
+   * that is put or replaced meanwhile may be missed or given twice.
+   *
+   * @param visitor is called by this thread, and may use the cache
+   * @param progress is told now and then, and at the end
+   * @return what was found, expired entries included
+   */
+  public Verification visit(
+      EntryVisitor<? super K, ? super V> visitor, Verification.Progress progress) {
+    return walk(false, Objects.requireNonNull(visitor, "visitor"), progress);
+  }
+
+  private Verification walk(
+      boolean drop, EntryVisitor<? super K, ? super V> visitor, Verification.Progress progress) {
     long slots = reader.index.slots();
     long entries = 0;
     long bytes = 0;
@@ -494,7 +606,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
       if (found > 0) {
         entries++;
         bytes += found;
-      } else if (found < 0 && dropDamaged(place)) {
+        Reader.Copy copy = visitor == null ? null : reader.entryAt(place);
+        if (copy != null) {
+          visitor.visit(
+              keys.decode(copy.key()), values.decode(copy.value()), reader.expires(copy.expiry()));
+        }
+      } else if (found < 0 && (!drop || dropDamaged(place))) {
         damaged++;
       }
       if (reader.index.slotsBefore(place) - told >= PROGRESS_SLOTS) {
@@ -502,7 +619,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         progress.at(told, slots);
       }
     }
-    if (damaged > 0) {
+    if (damaged > 0 && drop) {
       lock();
       try {
         writer.recount();
@@ -578,6 +695,24 @@ public final class WarmCache<K, V> implements AutoCloseable {
     put(key, value, millis(age));
   }
 
+  /**
+   * Puts a value that lives until a time.
+   *
+   * @param key not null
+   * @param value not null
+   * @param expires ms since 1970, kept in steps of 64 ms since the cache was created, rounded up; 0
+   *     for never
+   * @return false when that time is past, and nothing was put
+   * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
+   */
+  public boolean putUntil(K key, V value, long expires) {
+    if (expires != 0 && expires <= reader.clock.getAsLong()) {
+      return false;
+    }
+    putExpiring(key, value, expires == 0 ? 0 : reader.expiryAt(expires));
+    return true;
+  }
+
   private static long millis(Duration age) {
     if (age.compareTo(Duration.ofMillis(1)) < 0 || age.compareTo(Duration.ofDays(2920)) > 0) {
       throw new IllegalArgumentException("age " + age + " must be 1 ms to 2920 days");
@@ -586,10 +721,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private void put(K key, V value, long ageMillis) {
+    putExpiring(key, value, expiry(ageMillis));
+  }
+
+  private void putExpiring(K key, V value, int expiry) {
     byte[] bytes = keys.encode(key);
     byte[] encoded = checked(bytes, value);
     long hash = reader.hash(bytes);
-    int expiry = expiry(ageMillis);
     int check = Entry.check(bytes, encoded, expiry);
     Overwrites.Result overwritten =
         listener == null
@@ -796,8 +934,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** The entry of a slot, or null. */
   Map.Entry<K, V> entryAt(long at) {
-    byte[][] entry = reader.entryAt(at);
-    return entry == null ? null : Map.entry(keys.decode(entry[0]), values.decode(entry[1]));
+    Reader.Copy entry = reader.entryAt(at);
+    return entry == null ? null : Map.entry(keys.decode(entry.key()), values.decode(entry.value()));
   }
 
   /** Removes everything. */
