@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cli;
+
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.luo4j.cache.Verification;
+import org.luo4j.cache.WarmCache;
+import org.luo4j.cli.dump.DumpWriter;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** luo cache dump. */
+@Command(
+    name = "dump",
+    mixinStandardHelpOptions = true,
+    description = {
+      "Writes a cache's entries to a file that luo cache load reads, on any machine.",
+      "",
+      "Entries that have expired are left out, and damaged ones, which are counted. Opens the cache as"
+          + " luo cache verify does. The file appears whole, or not at all, and is its owner's only."
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:all entries are in the dump",
+      "1:damaged ones are left out",
+      "2:there is no dump"
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  luo cache dump /dev/shm/my-service.cache --to my-service.dump",
+      "  luo cache dump /dev/shm/my-service.cache --to - | zstd > my-service.dump.zst",
+      "  luo cache dump --session my-service --give-up --to my-service.dump"
+    })
+final class CacheDump implements Callable<Integer> {
+
+  private static final int BUFFER = 1 << 16;
+
+  @Spec private CommandSpec spec;
+
+  @Mixin private CachePlace place;
+
+  @Option(
+      names = "--to",
+      required = true,
+      paramLabel = "DUMP",
+      description = "The file to write; - for stdout.")
+  private String to;
+
+  private record Written(long records, long damaged) {}
+
+  @Override
+  public Integer call() throws IOException {
+    Written written;
+    try (WarmCache<byte[], byte[]> cache = place.open()) {
+      if (to.equals("-")) {
+        // Closing it would close stdout: it is flushed.
+        written = write(cache, new FileOutputStream(FileDescriptor.out));
+      } else {
+        written = writeFile(cache, Path.of(to).toAbsolutePath());
+      }
+    }
+    spec.commandLine()
+        .getErr()
+        .printf(
+            Locale.ROOT,
+            "luo: %,d entries dumped%s%n",
+            written.records,
+            written.damaged == 0
+                ? ""
+                : String.format(Locale.ROOT, ", %,d damaged ones left out", written.damaged));
+    return written.damaged == 0 ? 0 : 1;
+  }
+
+  /** Writes to another name in the same folder, which becomes the file's when all is on disk. */
+  private static Written writeFile(WarmCache<byte[], byte[]> cache, Path file) throws IOException {
+    Path part = Files.createTempFile(file.getParent(), "." + file.getFileName() + ".", ".part");
+    try {
+      Written written;
+      try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
+        written = write(cache, Channels.newOutputStream(channel));
+        channel.force(true);
+      }
+      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      return written;
+    } finally {
+      Files.deleteIfExists(part);
+    }
+  }
+
+  private static Written write(WarmCache<byte[], byte[]> cache, OutputStream to)
+      throws IOException {
+    OutputStream out = new BufferedOutputStream(to, BUFFER);
+    DumpWriter dump = new DumpWriter(out, cache.shape(), cache.size());
+    Verification found;
+    try {
+      found =
+          cache.visit(
+              (key, value, expires) -> {
+                try {
+                  dump.write(key, value, expires);
+                } catch (IOException e) {
+                  throw new UncheckedIOException(e);
+                }
+              },
+              ProgressBar.onTerminal("dump"));
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+    long records = dump.end();
+    out.flush();
+    return new Written(records, found.damaged());
+  }
+}

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What a Linux host says of itself in files; of any folder that holds such files. */
+package org.luo4j.cli.host;
