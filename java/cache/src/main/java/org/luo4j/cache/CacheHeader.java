@@ -24,9 +24,11 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
    *
    * @param file a cache's
    * @return what it says
-   * @throws IOException when the file cannot be read, or is not a whole cache of this version
+   * @throws IOException when the file cannot be read, is not a whole cache of this version, or is
+   *     open in a cache of this JVM: reading it would cost that cache its lock
    */
   public static CacheHeader read(Path file) throws IOException {
+    CacheMemory.OfFile.checkNotOpenHere(file);
     try (FileChannel channel = FileChannel.open(file)) {
       ByteBuffer page =
           ByteBuffer.allocate(CacheFormat.HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);

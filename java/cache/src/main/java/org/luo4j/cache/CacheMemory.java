@@ -4,11 +4,14 @@ package org.luo4j.cache;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import org.luo4j.MemoryRegion;
 
@@ -43,10 +46,17 @@ interface CacheMemory extends Closeable {
 
     private static final long PAUSE = 10_000_000;
 
+    /**
+     * What this JVM's caches have open. No such file may be opened for anything else: whichever fd
+     * of it is closed first, the process loses its lock (fcntl_locking(2)).
+     */
+    private static final Set<Object> OPEN_HERE = ConcurrentHashMap.newKeySet();
+
     private final Path file;
     private final Path aside;
     private final long size;
     private FileChannel channel;
+    private Object key;
     private MemoryRegion region;
     private Start origin;
 
@@ -82,40 +92,78 @@ interface CacheMemory extends Closeable {
           region = MemoryRegion.ofFile(channel, 0, size);
         }
       } catch (IOException | RuntimeException e) {
-        channel.close();
+        unlock(channel, key);
         throw e;
       }
     }
 
-    private static FileChannel lock(Path file, Duration timeout) throws IOException {
+    /**
+     * Checks that a file may be opened and closed without a cache of this JVM losing it.
+     *
+     * @throws IOException when a cache of this JVM has it
+     */
+    static void checkNotOpenHere(Path file) throws IOException {
+      if (isOpenHere(file)) {
+        throw busy(file, Duration.ZERO);
+      }
+    }
+
+    private static boolean isOpenHere(Path file) throws IOException {
+      return Files.exists(file) && OPEN_HERE.contains(key(file));
+    }
+
+    private static Object key(Path file) throws IOException {
+      return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+    }
+
+    private static IOException busy(Path file, Duration waited) {
+      return new IOException(
+          file
+              + " is open in another cache"
+              + (waited.isZero() ? "" : " (waited " + waited + ")")
+              + ": a cache has one owner at a time; close the other");
+    }
+
+    /** Opens the file and locks it, once no other cache has it; then {@link #key} is its key. */
+    private FileChannel lock(Path file, Duration timeout) throws IOException {
+      long end = System.nanoTime() + timeout.toNanos();
+      while (true) {
+        synchronized (OPEN_HERE) {
+          FileChannel locked = isOpenHere(file) ? null : lockIfFree(file);
+          if (locked != null) {
+            key = key(file);
+            OPEN_HERE.add(key);
+            return locked;
+          }
+        }
+        if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
+          throw busy(file, timeout);
+        }
+        LockSupport.parkNanos(PAUSE);
+      }
+    }
+
+    private static void unlock(FileChannel channel, Object key) throws IOException {
+      synchronized (OPEN_HERE) {
+        channel.close();
+        OPEN_HERE.remove(key);
+      }
+    }
+
+    /** The file with its lock, or null when another process has that. */
+    private static FileChannel lockIfFree(Path file) throws IOException {
       FileChannel channel =
           FileChannel.open(
               file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
-      long end = System.nanoTime() + timeout.toNanos();
+      FileLock lock = null;
       try {
-        while (!locks(channel)) {
-          if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
-            throw new IOException(
-                file
-                    + " is open in another cache (waited "
-                    + timeout
-                    + "): a cache has one owner at a time; close the other");
-          }
-          LockSupport.parkNanos(PAUSE);
+        lock = channel.tryLock();
+      } finally {
+        if (lock == null) {
+          channel.close();
         }
-        return channel;
-      } catch (IOException | RuntimeException e) {
-        channel.close();
-        throw e;
       }
-    }
-
-    private static boolean locks(FileChannel channel) throws IOException {
-      try {
-        return channel.tryLock() != null;
-      } catch (OverlappingFileLockException e) {
-        return false; // another cache of this JVM has it
-      }
+      return lock == null ? null : channel;
     }
 
     @Override
@@ -139,11 +187,12 @@ interface CacheMemory extends Closeable {
       }
       Files.move(file, aside);
       FileChannel old = channel;
+      Object oldKey = key;
       channel = lock(file, Duration.ZERO);
       if (region != null) {
         region.close();
       }
-      old.close();
+      unlock(old, oldKey);
       region = MemoryRegion.ofFile(channel, 0, size);
       return "it is kept as " + aside;
     }
@@ -156,7 +205,7 @@ interface CacheMemory extends Closeable {
     @Override
     public void close() throws IOException {
       region.close();
-      channel.close();
+      unlock(channel, key);
     }
   }
 }

@@ -13,12 +13,16 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.BridgeType;
 import org.luo4j.LiveUpdate;
+import org.luo4j.testing.ChildJvm;
 
 /** Caches that are looked at and opened by who does not know what they were made as. */
 class AsFoundTest {
@@ -45,24 +49,65 @@ class AsFoundTest {
   }
 
   @Test
-  void aHeaderIsReadWhileTheCacheIsOpenAndAfter() throws IOException {
+  void aHeaderIsReadWhileTheCacheIsOpenAndAfter() throws IOException, InterruptedException {
     long before = System.currentTimeMillis();
     try (WarmCache<String, Long> cache = typed().file(file()).open()) {
       cache.put("key", 1L);
-      CacheHeader header = CacheHeader.read(file());
-      assertEquals(1, header.entries());
-      assertEquals(cache.liveBytes(), header.liveBytes());
-      assertFalse(header.isClosed());
-      assertEquals(cache.shape(), header.shape());
+      ChildJvm.Ended other =
+          ChildJvm.of(HeaderOf.class)
+              .classPath(
+                  List.of(
+                      ChildJvm.location(HeaderOf.class),
+                      ChildJvm.location(WarmCache.class),
+                      ChildJvm.location(LiveUpdate.class)))
+              .run(file().toString());
+      CacheHeader seen = new CacheHeader(cache.shape(), 1, cache.liveBytes(), false);
+      assertEquals(List.of(seen.toString()), other.lines());
     }
     CacheHeader header = CacheHeader.read(file());
     assertTrue(header.isClosed());
+    assertEquals(1, header.entries());
     assertEquals(CAPACITY, header.shape().capacity());
     assertEquals(100, header.shape().averageEntryBytes());
     assertEquals("utf-8", header.shape().keyCodecName());
     assertEquals("i64", header.shape().valueCodecName());
     assertTrue(header.shape().created() >= before);
     assertEquals(Files.size(file()), header.shape().memoryBytes());
+  }
+
+  /** Another process, which looks at a cache that is open in this one. */
+  static final class HeaderOf {
+    public static void main(String[] args) throws IOException {
+      System.out.println(CacheHeader.read(Path.of(args[0])));
+    }
+  }
+
+  private boolean isLocked() throws IOException {
+    String inode = ":" + Files.getAttribute(file(), "unix:ino") + " ";
+    return Files.readString(Path.of("/proc/locks")).contains(inode);
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void whoAsksForAnOpenCacheAgainDoesNotCostItItsLock() throws IOException {
+    try (WarmCache<String, Long> cache = typed().file(file()).open()) {
+      cache.put("key", 1L);
+      assertTrue(isLocked());
+      assertThrows(IOException.class, () -> typed().file(file()).open());
+      assertTrue(isLocked());
+      assertThrows(IOException.class, () -> CacheHeader.read(file()));
+      assertThrows(IOException.class, () -> WarmCache.openAsFound(file()));
+      assertTrue(isLocked());
+    }
+    assertFalse(isLocked());
+    try (WarmCache<String, Long> larger =
+        WarmCache.builder(Codec.STRING, Codec.LONG).capacity(2 * CAPACITY).file(file()).open()) {
+      larger.put("key", 1L);
+      assertTrue(isLocked());
+      CacheHeader.read(folder.resolve("cache.refused"));
+      assertTrue(isLocked());
+    }
+    assertFalse(isLocked());
   }
 
   @Test
