@@ -3,7 +3,8 @@ package org.luo4j.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.FileSystemException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
 import org.luo4j.LuoException;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
@@ -74,9 +75,12 @@ public final class Luo implements Runnable {
   /** A file's exception often has no more than its name for a message. */
   private static String message(Exception e) {
     Throwable cause = e instanceof UncheckedIOException ? e.getCause() : e;
-    if (cause instanceof FileSystemException file && file.getReason() == null) {
-      return file.getFile() + ": " + cause.getClass().getSimpleName().replace("Exception", "");
+    if (cause instanceof NoSuchFileException file) {
+      return file.getFile() + ": no such file or folder";
     }
-    return cause.getMessage();
+    if (cause instanceof AccessDeniedException file) {
+      return file.getFile() + ": this user may not open it";
+    }
+    return String.valueOf(cause.getMessage());
   }
 }

@@ -98,7 +98,7 @@ public final class Host {
 
   /** The kernel's release, as uname -r says it. */
   public String kernelRelease() {
-    return text("/proc/sys/kernel/osrelease").orElse("");
+    return text("/proc/sys/kernel/osrelease").orElse("").replaceAll("[^\\w.+~-]", "");
   }
 
   /** Reads /proc/PID/fd of every process. */

@@ -36,7 +36,8 @@ public enum ContractGroup {
     }
     return switch (needs) {
       case NOTHING, SOCKETS -> null;
-      case DEVICE -> hasDevice ? null : "no /dev/liveupdate that this user may open: luo doctor";
+      case DEVICE ->
+          hasDevice ? null : "the kernel's LUO does not answer, see above; luo doctor says more";
       case KEXEC -> "needs what the kernel before has left: scripts/kernel-test.sh runs it";
     };
   }

@@ -75,7 +75,7 @@ final class FakeHost implements Jvm.Attempts {
     file("/usr/sbin/kexec", "");
     file("/run/systemd/system/x", "");
     file("/proc/77/comm", "agent");
-    link("/proc/77/fd/4", "/dev/null");
+    link("/proc/77/fd/4", "pipe:[1]");
     answers.put("systemctl --version", "systemd 262 (262.1-1)\n+PAM");
     unit(UNIT);
     properties.put("java.io.tmpdir", "/tmp");

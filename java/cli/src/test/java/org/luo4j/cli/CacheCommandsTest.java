@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.luo4j.BridgeType;
+import org.luo4j.LiveUpdate;
+import org.luo4j.cache.Codec;
+import org.luo4j.cache.WarmCache;
+
+/** luo cache, on files and on the emulator's sessions. */
+class CacheCommandsTest {
+
+  private static final int ENTRIES = 5000;
+
+  @TempDir Path folder;
+
+  private Path file() {
+    return folder.resolve("cache");
+  }
+
+  private Path dump() {
+    return folder.resolve("cache.dump");
+  }
+
+  private static WarmCache.Builder<String, byte[]> builder() {
+    return WarmCache.builder(Codec.STRING, Codec.BYTES).capacity(4 << 20);
+  }
+
+  private static void fill(WarmCache<String, byte[]> cache) {
+    Random random = new Random(1);
+    for (int i = 0; i < ENTRIES; i++) {
+      byte[] value = new byte[random.nextInt(400)];
+      random.nextBytes(value);
+      if (i % 3 == 0) {
+        cache.put("key " + i, value);
+      } else {
+        cache.put("key " + i, value, Duration.ofMinutes(10 + i));
+      }
+    }
+    cache.put("", new byte[0]);
+    cache.put("k".repeat(300), new byte[200_000]);
+  }
+
+  private void filled() throws IOException {
+    try (WarmCache<String, byte[]> cache = builder().file(file()).open()) {
+      fill(cache);
+    }
+  }
+
+  private static Map<String, String> contents(WarmCache<byte[], byte[]> cache) {
+    Map<String, String> found = new TreeMap<>();
+    cache.visit(
+        (key, value, expires) ->
+            found.put(Arrays.toString(key), Arrays.hashCode(value) + " until " + expires),
+        (done, total) -> {});
+    return found;
+  }
+
+  private static Map<String, String> contents(Path file) throws IOException {
+    try (WarmCache<byte[], byte[]> cache = WarmCache.openAsFound(file)) {
+      return contents(cache);
+    }
+  }
+
+  private List<String> names() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  private static void assertRun(int exit, Run run) {
+    assertEquals(exit, run.exit(), run::toString);
+  }
+
+  @Test
+  void statReadsAFileAndChangesNothing() throws IOException {
+    try (WarmCache<String, byte[]> cache = builder().file(file()).open()) {
+      cache.put("a", new byte[1]);
+    }
+    byte[] before = Files.readAllBytes(file());
+    Run closed = Run.luo("cache", "stat", file());
+    assertTrue(closed.out().contains("capacity       4,194,304 bytes, 4.0 MiB"), closed.out());
+    assertTrue(closed.out().contains("key codec      utf-8"), closed.out());
+    assertTrue(closed.out().contains("value codec    bytes"), closed.out());
+    assertTrue(closed.out().contains("entries        1\n"), closed.out());
+    assertTrue(closed.out().contains("WARM_AFTER_RESTART"), closed.out());
+    assertArrayEquals(before, Files.readAllBytes(file()));
+  }
+
+  @Test
+  void verifySaysWhetherAllIsWholeAndRemovesNothingUnlessTold() throws IOException {
+    filled();
+    Run whole = Run.luo("cache", "verify", file());
+    assertRun(0, whole);
+    assertTrue(whole.out().contains("whole    5,002 entries"), whole.out());
+    byte[] bytes = Files.readAllBytes(file());
+    bytes[bytes.length / 3] ^= 1;
+    bytes[bytes.length / 4] ^= 1;
+    Files.write(file(), bytes);
+    for (int i = 0; i < 2; i++) {
+      Run damaged = Run.luo("cache", "verify", file());
+      assertRun(1, damaged);
+      assertTrue(damaged.out().contains("left as they are"), damaged.out());
+    }
+    Run dumped = Run.luo("cache", "dump", file(), "--to", dump());
+    assertRun(1, dumped);
+    assertTrue(dumped.err().contains("damaged ones left out"), dumped.err());
+    assertRun(1, Run.luo("cache", "verify", "--repair", file()));
+    assertRun(0, Run.luo("cache", "verify", file()));
+    assertRun(0, Run.luo("cache", "load", file(), "--from", dump()));
+  }
+
+  @Test
+  void aDumpThatIsLoadedIsTheSameCache() throws IOException {
+    filled();
+    assertRun(0, Run.luo("cache", "dump", file(), "--to", dump()));
+    assertEquals("[OWNER_READ, OWNER_WRITE]", sorted(Files.getPosixFilePermissions(dump())));
+    Path copy = folder.resolve("copy");
+    Run loaded = Run.luo("cache", "load", copy, "--from", dump());
+    assertRun(0, loaded);
+    assertTrue(loaded.err().contains("5,002 entries loaded, 0 had expired"), loaded.err());
+    assertEquals(contents(file()), contents(copy));
+    try (WarmCache<String, byte[]> cache = builder().file(copy).open()) {
+      assertTrue(cache.start().isWarm());
+      assertEquals(200_000, cache.getIfPresent("k".repeat(300)).length);
+    }
+    assertEquals(List.of("cache", "cache.dump", "copy"), names());
+  }
+
+  private static String sorted(java.util.Set<?> set) {
+    return set.stream().map(Object::toString).sorted().toList().toString();
+  }
+
+  @Test
+  void loadingIntoACacheReplacesItsValuesAndKeepsTheRest() throws IOException {
+    filled();
+    Run.luo("cache", "dump", file(), "--to", dump());
+    Path other = folder.resolve("other");
+    try (WarmCache<String, byte[]> cache = builder().file(other).open()) {
+      cache.put("key 1", new byte[1]);
+      cache.put("mine", new byte[2]);
+    }
+    assertRun(0, Run.luo("cache", "load", other, "--from", dump()));
+    try (WarmCache<String, byte[]> cache = builder().file(other).open();
+        WarmCache<String, byte[]> from = builder().file(file()).open()) {
+      assertArrayEquals(from.getIfPresent("key 1"), cache.getIfPresent("key 1"));
+      assertEquals(2, cache.getIfPresent("mine").length);
+      assertEquals(ENTRIES + 3, cache.size());
+    }
+  }
+
+  @Test
+  void anotherCapacityAndWhatItEvicts() throws IOException {
+    filled();
+    Run.luo("cache", "dump", file(), "--to", dump());
+    Path large = folder.resolve("large");
+    assertRun(0, Run.luo("cache", "load", large, "--from", dump(), "--capacity", "8m"));
+    assertEquals(contents(file()), contents(large));
+    assertRun(2, Run.luo("cache", "load", large, "--from", dump(), "--capacity", "8m"));
+    Path small = folder.resolve("small");
+    Run run = Run.luo("cache", "load", small, "--from", dump(), "--capacity", "64k");
+    assertRun(2, run);
+    assertTrue(run.err().contains("an eighth of the capacity"), run.err());
+    assertFalse(Files.exists(small));
+  }
+
+  @Test
+  void otherCodecsAreRefusedAndNothingIsChanged() throws IOException {
+    filled();
+    Run.luo("cache", "dump", file(), "--to", dump());
+    Path other = folder.resolve("other");
+    try (WarmCache<Long, byte[]> cache =
+        WarmCache.builder(Codec.LONG, Codec.BYTES).capacity(4 << 20).file(other).open()) {
+      cache.put(1L, new byte[1]);
+    }
+    Map<String, String> before = contents(other);
+    Run run = Run.luo("cache", "load", other, "--from", dump());
+    assertRun(2, run);
+    assertTrue(run.err().contains("i64 and bytes, the dump utf-8 and bytes"), run.err());
+    assertEquals(before, contents(other));
+  }
+
+  @Test
+  void ofADamagedDumpNothingIsLoadedAndNoCacheIsMade() throws IOException {
+    filled();
+    Run.luo("cache", "dump", file(), "--to", dump());
+    byte[] bytes = Files.readAllBytes(dump());
+    bytes[bytes.length - 40] ^= 1;
+    Files.write(dump(), bytes);
+    Path copy = folder.resolve("copy");
+    Run run = Run.luo("cache", "load", copy, "--from", dump());
+    assertRun(2, run);
+    assertTrue(run.err().contains("damaged at record 5002"), run.err());
+    assertFalse(Files.exists(copy));
+    InputStream stdin = System.in;
+    try {
+      System.setIn(new ByteArrayInputStream(bytes));
+      assertRun(2, Run.luo("cache", "load", copy, "--from", "-"));
+    } finally {
+      System.setIn(stdin);
+    }
+    assertFalse(Files.exists(copy));
+  }
+
+  @Test
+  void aCacheThatIsOpenIsLeftToItsOwner() throws IOException {
+    try (WarmCache<String, byte[]> cache = builder().file(file()).open()) {
+      for (List<Object> arguments :
+          List.<List<Object>>of(
+              List.of("cache", "verify", file()),
+              List.of("cache", "dump", file(), "--to", dump()))) {
+        Run run = Run.luo(arguments.toArray());
+        assertRun(2, run);
+        assertTrue(run.err().contains("one owner at a time"), run.err());
+      }
+      assertEquals(List.of("cache"), names());
+      cache.put("it", new byte[0]);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "cache",
+        "cache stat",
+        "cache stat a --session b --give-up",
+        "cache stat --session b",
+        "cache dump a",
+        "cache load --from x",
+        "cache load a",
+        "doctor --unit a --unit-file b",
+        "doctor --cache-size much",
+        "selftest --bridge smoke",
+        ""
+      })
+  void aCommandLineThatMakesNoSenseIsRefusedWithUsage(String words) {
+    Run run = Run.luo((Object[]) words.split(" "));
+    assertRun(2, run);
+    assertTrue(run.err().contains("Usage: luo"), run.err());
+  }
+
+  @Test
+  void whatIsNoCacheIsSaid() throws IOException {
+    Run run = Run.luo("cache", "stat", file());
+    assertRun(2, run);
+    assertEquals("luo: " + file() + ": no such file or folder\n", run.err());
+    Files.writeString(file(), "text");
+    assertTrue(Run.luo("cache", "verify", file()).err().contains("that is no cache"));
+    assertEquals(List.of("cache"), names());
+  }
+
+  @Test
+  void aCacheThatArrivedInASessionIsDumped() throws IOException {
+    String before = System.getProperty(LiveUpdate.BRIDGE_PROPERTY);
+    System.setProperty(LiveUpdate.BRIDGE_PROPERTY, "emulator");
+    System.setProperty(LiveUpdate.EMULATOR_DIR_PROPERTY, folder.resolve("machine").toString());
+    try {
+      LiveUpdate luo =
+          LiveUpdate.builder()
+              .bridge(BridgeType.EMULATOR)
+              .emulatorDirectory(folder.resolve("machine"))
+              .open();
+      fill(builder().session(luo, "service").open());
+      luo.emulateKexec();
+      Run run = Run.luo("cache", "dump", "--session", "service", "--give-up", "--to", dump());
+      assertRun(0, run);
+      assertRun(0, Run.luo("cache", "load", file(), "--from", dump()));
+      assertEquals(ENTRIES + 2, contents(file()).size());
+      Run again = Run.luo("cache", "stat", "--session", "service", "--give-up");
+      assertRun(2, again);
+      assertTrue(again.err().contains("EINVAL") || again.err().contains("ENOENT"), again.err());
+    } finally {
+      System.clearProperty(LiveUpdate.EMULATOR_DIR_PROPERTY);
+      if (before == null) {
+        System.clearProperty(LiveUpdate.BRIDGE_PROPERTY);
+      } else {
+        System.setProperty(LiveUpdate.BRIDGE_PROPERTY, before);
+      }
+    }
+  }
+}
