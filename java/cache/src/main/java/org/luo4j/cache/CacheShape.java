@@ -19,6 +19,11 @@ public record CacheShape(
   /**
    * Checks the numbers.
    *
+   * @param capacity in bytes, 64 KiB to 2^46
+   * @param averageEntryBytes 32 to 65536
+   * @param keyCodec any
+   * @param valueCodec any
+   * @param created any
    * @throws IllegalArgumentException for one that no cache has
    */
   public CacheShape {

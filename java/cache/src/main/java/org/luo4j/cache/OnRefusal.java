@@ -10,6 +10,9 @@ public enum OnRefusal {
   KEEP,
   /** It is written over: the cache starts cold in its place. */
   REPLACE,
-  /** It stays where it is, as it is, and opening the cache throws an IOException. */
+  /**
+   * Opening the cache throws an IOException. A file stays where it is, as it is; what arrived in a
+   * session is lost, as it can be retrieved once.
+   */
   FAIL
 }

@@ -131,10 +131,10 @@ final class CacheLoad implements Callable<Integer> {
                 dumped.valueCodec(),
                 dumped.created());
     if (session != null) {
-      return WarmCache.builder(wanted)
-          .session(LiveUpdate.open(), session)
-          .onRefusal(OnRefusal.FAIL)
-          .open();
+      WarmCache<byte[], byte[]> cache =
+          WarmCache.builder(wanted).session(LiveUpdate.open(), session).open();
+      say("%s: %s", cache.start().kind(), cache.start().reason());
+      return cache;
     }
     if (isNew) {
       return WarmCache.builder(wanted).file(file).onRefusal(OnRefusal.FAIL).open();

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -18,6 +20,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +29,7 @@ import org.luo4j.BridgeType;
 import org.luo4j.LiveUpdate;
 import org.luo4j.cache.Codec;
 import org.luo4j.cache.WarmCache;
+import picocli.CommandLine;
 
 /** luo cache, on files and on the emulator's sessions. */
 class CacheCommandsTest {
@@ -269,33 +273,52 @@ class CacheCommandsTest {
     assertEquals(List.of("cache"), names());
   }
 
+  /** A machine of this test's, on which the commands run too. */
+  private LiveUpdate machine() {
+    Path machine = folder.resolve("machine");
+    System.setProperty(LiveUpdate.BRIDGE_PROPERTY, "emulator");
+    System.setProperty(LiveUpdate.EMULATOR_DIR_PROPERTY, machine.toString());
+    return LiveUpdate.builder().bridge(BridgeType.EMULATOR).emulatorDirectory(machine).open();
+  }
+
+  @AfterEach
+  void clearProperties() {
+    System.clearProperty(LiveUpdate.BRIDGE_PROPERTY);
+    System.clearProperty(LiveUpdate.EMULATOR_DIR_PROPERTY);
+  }
+
   @Test
   void aCacheThatArrivedInASessionIsDumped() throws IOException {
-    String before = System.getProperty(LiveUpdate.BRIDGE_PROPERTY);
-    System.setProperty(LiveUpdate.BRIDGE_PROPERTY, "emulator");
-    System.setProperty(LiveUpdate.EMULATOR_DIR_PROPERTY, folder.resolve("machine").toString());
-    try {
-      LiveUpdate luo =
-          LiveUpdate.builder()
-              .bridge(BridgeType.EMULATOR)
-              .emulatorDirectory(folder.resolve("machine"))
-              .open();
-      fill(builder().session(luo, "service").open());
-      luo.emulateKexec();
-      Run run = Run.luo("cache", "dump", "--session", "service", "--give-up", "--to", dump());
-      assertRun(0, run);
-      assertRun(0, Run.luo("cache", "load", file(), "--from", dump()));
-      assertEquals(ENTRIES + 2, contents(file()).size());
-      Run again = Run.luo("cache", "stat", "--session", "service", "--give-up");
-      assertRun(2, again);
-      assertTrue(again.err().contains("EINVAL") || again.err().contains("ENOENT"), again.err());
-    } finally {
-      System.clearProperty(LiveUpdate.EMULATOR_DIR_PROPERTY);
-      if (before == null) {
-        System.clearProperty(LiveUpdate.BRIDGE_PROPERTY);
-      } else {
-        System.setProperty(LiveUpdate.BRIDGE_PROPERTY, before);
-      }
+    LiveUpdate luo = machine();
+    fill(builder().session(luo, "service").open());
+    luo.emulateKexec();
+    assertRun(0, Run.luo("cache", "dump", "--session", "service", "--give-up", "--to", dump()));
+    assertRun(0, Run.luo("cache", "load", file(), "--from", dump()));
+    assertEquals(ENTRIES + 2, contents(file()).size());
+    Run again = Run.luo("cache", "stat", "--session", "service", "--give-up");
+    assertRun(2, again);
+    assertTrue(again.err().contains("retrieve session 'service'"), again.err());
+  }
+
+  @Test
+  void aCacheThatIsLoadedIntoASessionIsHeldUntilTheKexec() throws Exception {
+    filled();
+    Run.luo("cache", "dump", file(), "--to", dump());
+    LiveUpdate luo = machine();
+    StringWriter err = new StringWriter();
+    CommandLine line = Luo.commandLine().setErr(new PrintWriter(err));
+    Thread holder =
+        new Thread(
+            () -> line.execute("cache", "load", "--session", "held", "--from", dump().toString()));
+    holder.start();
+    while (!err.toString().contains("held in session 'held'") && holder.isAlive()) {
+      Thread.sleep(10);
     }
+    luo.emulateKexec();
+    try (WarmCache<byte[], byte[]> cache = WarmCache.openAsFound(machine(), "held")) {
+      assertEquals(contents(file()), contents(cache));
+    }
+    holder.interrupt();
+    holder.join();
   }
 }
