@@ -6,13 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.jar.JarFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.cache.Codec;
@@ -23,6 +27,9 @@ import org.luo4j.cli.host.Host;
 class LuoJarTest {
 
   private static final int MINUTES = 5;
+
+  private static final ClassFileImporter OWN =
+      new ClassFileImporter().withImportOption(file -> file.contains("/org/luo4j/"));
 
   @TempDir Path folder;
 
@@ -48,6 +55,21 @@ class LuoJarTest {
     List<String> command = new ArrayList<>(List.of(System.getProperty("luo.script")));
     command.addAll(List.of(arguments));
     return run(Path.of("/dev/null"), command.toArray(String[]::new));
+  }
+
+  @Test
+  void nothingIsMissingInTheJar() throws IOException {
+    try (JarFile jar = new JarFile(System.getProperty("luo.jar"))) {
+      Set<String> missing = new TreeSet<>();
+      for (JavaClass type : OWN.importJar(jar)) {
+        type.getDirectDependenciesFromSelf().stream()
+            .map(dependency -> dependency.getTargetClass().getBaseComponentType().getName())
+            .filter(name -> name.contains(".") && !name.startsWith("java."))
+            .filter(name -> jar.getEntry(name.replace('.', '/') + ".class") == null)
+            .forEach(name -> missing.add(type.getName() + " needs " + name));
+      }
+      assertEquals(Set.of(), missing);
+    }
   }
 
   @Test
