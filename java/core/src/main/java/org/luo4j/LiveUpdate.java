@@ -89,6 +89,22 @@ public final class LiveUpdate {
   }
 
   /**
+   * Opens a native bridge, JNI or else JNA, on any Linux. Without LUO memfds work, and calls on
+   * sessions say why they do not.
+   *
+   * @return the orchestrator
+   * @throws LuoException.BridgeUnavailable when no native bridge works, or {@value
+   *     #BRIDGE_PROPERTY} forces the emulator
+   */
+  public static LiveUpdate openNative() {
+    LiveUpdate luo = nativeBridge(Builder.DEVICE_TIMEOUT);
+    if (luo == null) {
+      throw Builder.unavailable("no native bridge works", Selection.nativeBridge().refused());
+    }
+    return luo;
+  }
+
+  /**
    * Says what to open.
    *
    * @return a builder with nothing set
@@ -99,6 +115,8 @@ public final class LiveUpdate {
 
   /** What to open. Not for use by several threads. */
   public static final class Builder {
+    private static final Duration DEVICE_TIMEOUT = Duration.ofSeconds(10);
+
     private Provider provider;
     private BridgeType bridge;
     private Path emulatorDirectory;
@@ -172,7 +190,7 @@ public final class LiveUpdate {
      * @throws IllegalStateException when provider and bridge exclude each other
      */
     public LiveUpdate open() {
-      Duration timeout = deviceTimeout == null ? Duration.ofSeconds(10) : deviceTimeout;
+      Duration timeout = deviceTimeout == null ? DEVICE_TIMEOUT : deviceTimeout;
       BridgeType wanted = bridge;
       String asked = "bridge(" + wanted + ") was asked for";
       if (wanted == null && provider == null) {

@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
       DoctorCommand.class,
       SessionsCommand.class,
       CacheCommand.class,
+      AgentCommand.class,
       DemoCommand.class,
       SelfTestCommand.class,
       GenerateCompletion.class
