@@ -319,9 +319,6 @@ public final class LiveUpdate {
 
   /** Why sessions cannot be made or retrieved, in words; null where they can. */
   String whyNoDevice() {
-    if (emulator != null) {
-      return null;
-    }
     try {
       probe();
       return null;

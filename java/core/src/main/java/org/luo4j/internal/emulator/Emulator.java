@@ -180,6 +180,14 @@ public final class Emulator implements Bridge, AutoCloseable {
     faults.failKexec(requirePositive(errno));
   }
 
+  /**
+   * Makes this process's kernel one that cannot read what its predecessor left, as when the two
+   * disagree on its format: the device cannot be opened, EIO.
+   */
+  public synchronized void refuseIncoming() {
+    faults.refuseIncoming();
+  }
+
   @Override
   public String toString() {
     return "emulator of boot " + bootNumber() + " in " + directory();
@@ -194,7 +202,14 @@ public final class Emulator implements Bridge, AutoCloseable {
 
   @Override
   public synchronized int openDevice() {
-    return (int) shared(() -> fds.isFull() ? -EMFILE : DeviceFile.open(kernel));
+    return (int)
+        shared(
+            () -> {
+              if (faults.isIncomingRefused()) {
+                return -EIO;
+              }
+              return fds.isFull() ? -EMFILE : DeviceFile.open(kernel);
+            });
   }
 
   @Override

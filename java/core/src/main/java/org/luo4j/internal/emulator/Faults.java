@@ -11,6 +11,7 @@ final class Faults {
 
   private final Map<Retrieve, Integer> retrieves = new HashMap<>();
   private int kexec;
+  private boolean refused;
 
   void failRetrieve(String hexName, long token, int errno) {
     retrieves.put(new Retrieve(hexName, token), errno);
@@ -18,6 +19,15 @@ final class Faults {
 
   void failKexec(int errno) {
     kexec = errno;
+  }
+
+  void refuseIncoming() {
+    refused = true;
+  }
+
+  /** Whether the device cannot be opened, for good. */
+  boolean isIncomingRefused() {
+    return refused;
   }
 
   /** The errno that the first retrieve of a token is to fail with, or 0; asked once. */
