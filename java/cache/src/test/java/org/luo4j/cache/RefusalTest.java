@@ -61,6 +61,7 @@ class RefusalTest {
         Arguments.of("holds no cache", edit(b -> b.putLong(0, 0x464C457FL))),
         Arguments.of(
             "header is damaged", (UnaryOperator<byte[]>) bytes -> flip(bytes, CacheFormat.SEED_AT)),
+        Arguments.of("number of openings", edit(b -> b.putLong(CacheFormat.OPENINGS_AT, 0))),
         Arguments.of(
             "a ring of", edit(b -> b.putLong(CacheFormat.MAIN_HEAD_AT, Long.MAX_VALUE - 7))),
         Arguments.of(
