@@ -188,12 +188,17 @@ public final class Handover implements AutoCloseable {
         passedOver.add("systemd: " + holder + " was asked for");
       } else if (!service.isPresent()) {
         passedOver.add("systemd: NOTIFY_SOCKET is not set");
-      } else if (service.storeMax() == 0) {
-        passedOver.add(
-            "systemd: the unit has no store: set FileDescriptorStoreMax=16 and"
-                + " FileDescriptorStorePreserve=yes in it");
       } else {
-        return new SystemdKeeper(calls, service, timeout);
+        try {
+          if (service.hasStore()) {
+            return new SystemdKeeper(calls, service, timeout);
+          }
+          passedOver.add(
+              "systemd: the unit has no store: set FileDescriptorStoreMax=16 and"
+                  + " FileDescriptorStorePreserve=yes in it");
+        } catch (LuoException e) {
+          passedOver.add("systemd: " + e.getMessage());
+        }
       }
       return null;
     }

@@ -37,18 +37,20 @@ final class OwnerLock implements AutoCloseable {
         throw Refusal.LOCK.exception(own, "'" + name + "'");
       }
       if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
-        throw alive(name, "waited " + timeout);
+        throw alive(name, "waited " + timeout, Owners.ofLock(memory));
       }
       LockSupport.parkNanos(PAUSE);
     }
   }
 
-  static LuoException alive(String name, String how) {
+  /** What is thrown when {@code owner}, in words or empty, has the memory still. */
+  static LuoException alive(String name, String how, String owner) {
     return new LuoException.OwnerAlive(
         "own",
         Errno.EBUSY,
         "'" + name + "'",
-        "another process, or another part of this one, has it open ("
+        (owner.isEmpty() ? "another process, or another part of this one," : owner)
+            + " has it open ("
             + how
             + "): end it first, or give this one another name");
   }

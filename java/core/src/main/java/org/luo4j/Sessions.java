@@ -54,7 +54,9 @@ final class Sessions {
         return luo.createSession(name);
       } catch (LuoException.SessionExists e) {
         if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
-          LuoException alive = OwnerLock.alive(name, "waited " + timeout + " for its session");
+          LuoException alive =
+              OwnerLock.alive(
+                  name, "waited " + timeout + " for its session", Owners.ofSession(name));
           alive.addSuppressed(e);
           throw alive;
         }

@@ -46,6 +46,12 @@ public final class Systemd {
   private static final int ADDRESS_MAX = 107;
   private static final long TIMEOUT_MILLIS = 10_000;
 
+  /** Of an fd that is stored for a moment, to see whether anything is. */
+  private static final String PROBE = "luo4j.probe";
+
+  /** Time for systemd to close an fd that it does not keep, which it leaves to a child. */
+  private static final long CLOSE_MILLIS = 500;
+
   /** Fds of this process that were taken: the environment goes on naming them. */
   private static final Set<Integer> TAKEN = ConcurrentHashMap.newKeySet();
 
@@ -169,10 +175,87 @@ public final class Systemd {
   /**
    * How many fds the unit's store takes: FileDescriptorStoreMax.
    *
-   * @return 0 for no store; -1 where systemd, before 254, does not say
+   * @return 0 for no store; -1 where systemd does not say: before 254, and since where the unit has
+   *     no store
    */
   public int storeMax() {
     return storeMax;
+  }
+
+  /**
+   * Whether the unit has a store. Where systemd does not say, an fd is stored and taken back: one
+   * that systemd does not keep it closes, which the fd's other end tells.
+   *
+   * @throws LuoException when systemd cannot be reached
+   */
+  boolean hasStore() {
+    if (storeMax >= 0) {
+      return storeMax > 0;
+    }
+    int[] probe = pair();
+    int[] barrier = pair();
+    try {
+      send("FDSTORE=1\nFDNAME=" + PROBE + "\nFDPOLL=0", new int[] {probe[0]});
+      send("BARRIER=1", new int[] {barrier[0]});
+      bridge.close(probe[0]);
+      bridge.close(barrier[0]);
+      probe[0] = barrier[0] = -1;
+      isClosed(barrier[1], TIMEOUT_MILLIS); // systemd has read the message before
+      if (isClosed(probe[1], CLOSE_MILLIS)) {
+        return false;
+      }
+      send("FDSTOREREMOVE=1\nFDNAME=" + PROBE, new int[0]);
+      return true;
+    } finally {
+      close(probe);
+      close(barrier);
+    }
+  }
+
+  /** Two ends of a connection. */
+  private int[] pair() {
+    byte[] address =
+        ("\0luo4j-" + ProcessHandle.current().pid() + "-" + System.nanoTime())
+            .getBytes(StandardCharsets.US_ASCII);
+    int listener = bridge.listen(address, 1);
+    int near = listener < 0 ? listener : bridge.connect(address, TIMEOUT_MILLIS);
+    int far = near < 0 ? near : bridge.accept(listener);
+    if (listener >= 0) {
+      bridge.close(listener);
+    }
+    if (far < 0) {
+      close(new int[] {near});
+      throw Refusal.NOTIFY.exception(far, "a connection to see whether the unit has a store");
+    }
+    return new int[] {near, far};
+  }
+
+  private void close(int[] fds) {
+    for (int fd : fds) {
+      if (fd >= 0) {
+        bridge.close(fd);
+      }
+    }
+  }
+
+  private boolean isClosed(int end, long timeoutMillis) {
+    bridge.setTimeout(end, timeoutMillis);
+    return bridge.receive(end, new byte[1], new int[0]) == 0;
+  }
+
+  /** Why the store takes no more fds, as far as this object knows, in words; null where it does. */
+  String whyFull(String name) {
+    synchronized (inStore) {
+      return storeMax < 0 || inStore.size() < storeMax
+          ? null
+          : "the unit's store is full, with "
+              + inStore
+              + ": raise FileDescriptorStoreMax="
+              + storeMax
+              + " to store '"
+              + name
+              + "'";
+    }
   }
 
   /**
@@ -276,15 +359,9 @@ public final class Systemd {
                   + " Type=notify");
     }
     synchronized (inStore) {
-      if (storeMax > 0 && inStore.size() >= storeMax) {
-        throw new IllegalStateException(
-            "the unit's store is full, with "
-                + inStore
-                + ": raise FileDescriptorStoreMax="
-                + storeMax
-                + " to store '"
-                + name
-                + "'");
+      String full = whyFull(name);
+      if (full != null) {
+        throw new IllegalStateException(full);
       }
       send("FDSTORE=1\nFDNAME=" + name + "\nFDPOLL=0", new int[] {fd});
       inStore.add(name);

@@ -140,6 +140,13 @@ final class SystemdKeeper implements Keeper {
 
   /** A session that preserves the memory, in the store; null where none can be had. */
   private Session preserved(String name, MemFd memory) {
+    String full = sessions.whyNot() != null ? null : systemd.whyFull(name + SUFFIX);
+    if (full != null) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "luo4j: '" + name + "' is not preserved at birth, but by systemd at shutdown: " + full);
+      return null;
+    }
     Session session;
     try {
       session = sessions.preserve(name, memory);
@@ -164,13 +171,18 @@ final class SystemdKeeper implements Keeper {
   private Kept own(String name, MemFd memory, Kept.Origin origin, String how, Session outgoing) {
     OwnerLock lock = OwnerLock.of(memory, name, timeout);
     try {
-      Session session = outgoing != null ? outgoing : preserved(name, memory);
-      Set<Loss> losses = Kept.losses(BY_THE_STORE, session != null);
-      return new Kept(this, name, memory, origin, how, losses, session, lock);
+      return locked(name, memory, origin, how, outgoing, lock);
     } catch (RuntimeException e) {
       lock.close();
       throw e;
     }
+  }
+
+  private Kept locked(
+      String name, MemFd memory, Kept.Origin origin, String how, Session outgoing, OwnerLock lock) {
+    Session session = outgoing != null ? outgoing : preserved(name, memory);
+    Set<Loss> losses = Kept.losses(BY_THE_STORE, session != null);
+    return new Kept(this, name, memory, origin, how, losses, session, lock);
   }
 
   @Override
@@ -184,13 +196,17 @@ final class SystemdKeeper implements Keeper {
 
   @Override
   public Kept keep(String name, MemFd memory, Kept.Origin origin, String how) {
-    Kept kept = own(name, memory, origin, how, null);
+    OwnerLock lock = OwnerLock.of(memory, name, timeout);
     try {
-      systemd.store(name, memory);
-      return kept;
+      systemd.store(name, memory); // before its session, which alone gives nothing back
+      try {
+        return locked(name, memory, origin, how, null, lock);
+      } catch (RuntimeException e) {
+        systemd.remove(name);
+        throw e;
+      }
     } catch (RuntimeException e) {
-      removeSession(kept);
-      kept.close();
+      lock.close();
       throw e;
     }
   }
@@ -198,10 +214,6 @@ final class SystemdKeeper implements Keeper {
   @Override
   public void drop(Kept kept) {
     systemd.remove(kept.name());
-    removeSession(kept);
-  }
-
-  private void removeSession(Kept kept) {
     if (kept.session() != null) {
       systemd.remove(kept.name() + SUFFIX);
     }

@@ -42,6 +42,10 @@ class HandoverTest {
 
   private final List<String> messages = new ArrayList<>();
   private int listening = -1;
+  private boolean hasStore = true;
+
+  /** Answers what a process waits for, in the tests that start it. */
+  private Thread answering;
 
   @TempDir Path folder;
 
@@ -51,7 +55,11 @@ class HandoverTest {
   }
 
   @AfterEach
-  void close() {
+  void close() throws InterruptedException {
+    if (answering != null) {
+      answering.interrupt();
+      answering.join();
+    }
     if (listening >= 0) {
       luo.system().close(listening);
     }
@@ -67,8 +75,28 @@ class HandoverTest {
     environment.put("FDSTORE", "" + storeMax);
   }
 
+  /** A systemd that tells a unit of no number of places in a store. */
+  private void startSystemdThatDoesNotSay(boolean hasStore) {
+    startSystemd(-1);
+    environment.remove("FDSTORE");
+    this.hasStore = hasStore;
+    answering =
+        new Thread(
+            () -> {
+              try {
+                while (true) {
+                  systemdReads();
+                  Thread.sleep(1);
+                }
+              } catch (InterruptedException e) {
+                // the test has ended
+              }
+            });
+    answering.start();
+  }
+
   /** Does what the messages say that have come since it was last called. */
-  private void systemdReads() {
+  private synchronized void systemdReads() {
     byte[] buffer = new byte[4096];
     int[] fds = new int[4];
     while (true) {
@@ -77,9 +105,17 @@ class HandoverTest {
         return;
       }
       String message = new String(buffer, 0, length, StandardCharsets.UTF_8);
-      messages.add(message);
       String name = message.replaceAll("(?s).*FDNAME=([^\n]*).*", "$1");
-      if (message.startsWith("FDSTORE=1")) {
+      if (message.equals("BARRIER=1")) {
+        luo.system().close(fds[0]);
+        continue;
+      }
+      if (!name.equals("luo4j.probe")) {
+        messages.add(message);
+      }
+      if (message.startsWith("FDSTORE=1") && !hasStore) {
+        luo.system().close(fds[0]);
+      } else if (message.startsWith("FDSTORE=1")) {
         assertEquals(null, store.put(name, fds[0]), "stored twice: " + name);
       } else if (message.startsWith("FDSTOREREMOVE=1")) {
         luo.system().close(store.remove(name));
@@ -95,7 +131,9 @@ class HandoverTest {
     if (!store.isEmpty()) {
       // Fds count from 3, so those of this JVM are in between; under names nobody asks for.
       Map<Integer, String> handed = new HashMap<>();
-      store.forEach((name, fd) -> handed.put(luo.system().duplicate(fd), name));
+      synchronized (this) {
+        store.forEach((name, fd) -> handed.put(luo.system().duplicate(fd), name));
+      }
       int last = handed.keySet().stream().max(Integer::compare).orElseThrow();
       List<String> names = new ArrayList<>();
       for (int fd = 3; fd <= last; fd++) {
@@ -131,8 +169,7 @@ class HandoverTest {
 
   @Test
   void systemdHandsMemoryToTheNextProcess() {
-    startSystemd(-1);
-    environment.remove("FDSTORE");
+    startSystemdThatDoesNotSay(true);
     try (Handover first = process(Duration.ZERO)) {
       assertEquals(Handover.Holder.SYSTEMD, first.holder());
       assertEquals(Set.of(Loss.RESTART, Loss.CRASH, Loss.SOFT_REBOOT), first.protectsFrom());
@@ -165,6 +202,7 @@ class HandoverTest {
             () -> process(Duration.ofMillis(30)).open("cache", OPTIONS));
     assertTrue(alive.getMessage().contains("'cache'"), alive.getMessage());
     assertTrue(alive.getMessage().contains("PT0.03S"), alive.getMessage());
+    assertTrue(alive.getMessage().contains("this process has it open"), alive.getMessage());
     Thread ending = new Thread(old::close);
     Handover next = process(Duration.ofSeconds(60));
     ending.start();
@@ -232,6 +270,16 @@ class HandoverTest {
     }
     systemdReads();
     assertEquals(List.of("READY=1"), messages);
+  }
+
+  @Test
+  void aUnitWithoutAStoreIsFoundOutWhereSystemdDoesNotSay() {
+    startSystemdThatDoesNotSay(false);
+    Handover handover = process(Duration.ZERO);
+    assertEquals(Handover.Holder.PROCESS, handover.holder());
+    assertTrue(handover.describe().contains("FileDescriptorStoreMax="), handover.describe());
+    systemdReads();
+    assertEquals(List.of(), messages);
   }
 
   // ---- an agent ----
