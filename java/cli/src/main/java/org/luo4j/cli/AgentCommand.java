@@ -100,7 +100,7 @@ final class AgentCommand implements Callable<Integer> {
       PrintWriter out = spec.commandLine().getOut();
       List<Agent.Held> held;
       try (AgentClient client = parent(spec).client()) {
-        held = client.list();
+        held = client.list().stream().filter(each -> each.kind() != Agent.Kind.NOTHING).toList();
       }
       if (held.isEmpty()) {
         out.println("the agent keeps nothing");

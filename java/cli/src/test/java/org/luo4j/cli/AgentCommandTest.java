@@ -56,8 +56,10 @@ class AgentCommandTest {
                 .open();
         Kept kept = handover.open("my-cache", MemFdOptions.named("my-cache").size(8192))) {
       assertTrue(kept.memory().isOpen());
+      assertTrue(handover.find("a-name-that-is-only-taken").isEmpty());
       Run list = Run.luo("agent", "--socket", socket, "list");
       assertEquals(0, list.exit(), list.err());
+      assertEquals(2, list.out().lines().count(), list.out());
       String line = list.out().lines().skip(1).findFirst().orElseThrow();
       assertTrue(line.contains(" " + ProcessHandle.current().pid() + " "), line);
       assertTrue(line.contains(" 8192 ") && line.contains(" my-cache"), line);
