@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests luo4j's agent on a real kernel with LUO: the agent replaces the kernel, twice.
+# Tests luo4j's agent and services with a WarmCache on a real kernel with LUO, through real kexecs.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib/common.sh
@@ -17,22 +17,25 @@ usage() {
 	cat <<'END'
 usage: agent-test.sh [options]
 
-Boots a virtual machine with a LUO kernel and no systemd. An agent of root holds
-the memfds of three services that run as another user, and a LUO session. It is
-told to replace the kernel by one that is none, which must leave everything as it
-was, and then by a good one: it tells the services, waits for them and jumps with
-kexec. In the new kernel its successor has everything; the services get theirs
-with every byte, a fourth one of another user gets nothing, and a fifth, whose
-user is not allowed, no answer. Then the agent jumps once more. Prints each
-result as it comes and at the end "N passed, N failed, N skipped"; ends with 0
-only if nothing failed, nothing was skipped and every stage was completed.
+Boots a virtual machine with a LUO kernel and no systemd. "luo agent" runs there
+as root, and three services as users that it allows, over JNI and JNA, each with a
+WarmCache of 32 MiB that the agent keeps; it also keeps a LUO session. "luo agent
+update" is told to start a kernel that is none, and one that is gone when a service
+that does not get ready has used up the deadline: both must leave everything as it
+was. A service is killed, and warm again. Then comes a good kernel: the agent of
+the new one has everything, and the services verify every entry. A fourth one of
+another user finds nothing of theirs, and a fifth, whose user is not allowed, gets
+no answer. The agent is killed and started again, a service restarted, and the
+kernel replaced once more. Prints each result as it comes and at the end "N passed,
+N failed, N skipped"; ends with 0 only if nothing failed, nothing was skipped and
+every stage was completed.
 
   --kernel-image FILE  kernel to use (default: the one build-kernel.sh makes)
   --arch ARCH          x86_64 (default) or aarch64
   --accel NAME         QEMU accelerator: tcg (default) or kvm
   --memory MIB         memory of the guest (default: 2560)
   --timeout SECONDS    limit for each stage, from one boot to the next
-                       (default: 600)
+                       (default: 1200)
   --no-build           use the jars that are there; do not run Maven
   --guest-lib DIR      jars for the guest's class path (default:
                        java/cache/target/guest in the checkout)
@@ -46,7 +49,8 @@ JDK), LUO4J_CACHE (cache folder, default ~/.cache/luo4j).
 END
 }
 
-arch=x86_64 kernel='' limit=600 memory=2560 build=yes jars=$LUO4J_ROOT/java/cache/target/guest keep=''
+arch=x86_64 kernel='' limit=1200 memory=2560 build=yes keep=''
+jars=$LUO4J_ROOT/java/cache/target/guest luo=$LUO4J_ROOT/java/cli/target/luo.jar
 # shellcheck disable=SC2034 # of guest.sh
 GUEST_ACCEL=tcg GUEST_KEXEC=yes
 while [ $# -gt 0 ]; do
@@ -99,6 +103,10 @@ if [ -n "$build" ]; then
 	(cd "$LUO4J_ROOT" && mvn -B -q -DskipTests package) >&2 || die "Maven could not build luo4j; see above"
 fi
 compgen -G "$jars/*.jar" >/dev/null || die "no jars in $jars. Build luo4j first (leave out --no-build), or name their folder with --guest-lib"
+[ -f "$luo" ] || die "no $luo. Build luo4j first (leave out --no-build)"
+
+# shellcheck disable=SC2034 # of guest.sh
+GUEST_FILES=("$luo" "$here/guest/agent-plan")
 
 guest_initramfs "$work"
 guest_disk "$work" "$jars" "$kernel"

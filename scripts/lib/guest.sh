@@ -12,6 +12,9 @@ GUEST_MODULES=java.base,java.logging,java.management,java.xml,java.compiler,jdk.
 # Not empty: the guest has kexec-tools' kexec
 GUEST_KEXEC=
 
+# Further files of the guest's disk
+GUEST_FILES=()
+
 # java_home: prints the home of the JDK in use: $JAVA_HOME or that of javac.
 java_home() {
 	local home=${JAVA_HOME:-}
@@ -209,6 +212,7 @@ guest_disk() {
 	cp "$jars"/*.jar "$root/classpath/"
 	cp "$next" "$root/kernel-next"
 	cp "$work/initrd" "$root/initrd"
+	[ ${#GUEST_FILES[@]} -eq 0 ] || cp "${GUEST_FILES[@]}" "$root/"
 	size=$(du -sk --apparent-size "$root" | cut -f 1)
 	PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -F -O ^has_journal -m 0 -d "$root" "$work/disk.img" \
 		"$((size + size / 8 + 16384))k" >/dev/null || die "mkfs.ext4 could not make the guest's disk in $work; is there space?"

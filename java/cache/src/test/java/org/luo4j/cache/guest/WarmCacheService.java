@@ -23,13 +23,15 @@ import org.luo4j.guest.Arguments;
  *
  * <p>N is the capacity, in MiB. It fills the cache when it is cold and else compares every entry,
  * tells the holder in one line what it found, and runs until it is ended. Which entries there are
- * follows from N alone.
+ * follows from N alone, but for two: the generation, and how often an agent said that the kernel is
+ * about to be replaced.
  */
 public final class WarmCacheService {
 
   private static final long MIB = 1 << 20;
   private static final int VALUE = 1024;
   private static final String GENERATION = "generation";
+  private static final String PREPARED = "prepared";
 
   private WarmCacheService() {}
 
@@ -62,6 +64,8 @@ public final class WarmCacheService {
       }
     }
     cache.put(GENERATION, new byte[] {(byte) (number + 1)});
+    System.out.println("prepared: " + prepared(cache));
+    handover.onUpdate(left -> cache.put(PREPARED, new byte[] {(byte) (prepared(cache) + 1)}));
     System.out.println("start: " + cache.start());
     // NAME: how it came up, what was verified, by whom it is kept and against what
     String status =
@@ -89,6 +93,11 @@ public final class WarmCacheService {
     handover.stopping();
     cache.close();
     handover.close();
+  }
+
+  private static int prepared(WarmCache<String, byte[]> cache) {
+    byte[] times = cache.getIfPresent(PREPARED);
+    return times == null ? 0 : times[0];
   }
 
   private static long wrong(WarmCache<String, byte[]> cache, int entries) {
