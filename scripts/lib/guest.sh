@@ -15,6 +15,9 @@ GUEST_KEXEC=
 # Further files of the guest's disk
 GUEST_FILES=()
 
+# What the guest's kernel is told of LUO
+GUEST_LUO='kho=on liveupdate=on'
+
 # java_home: prints the home of the JDK in use: $JAVA_HOME or that of javac.
 java_home() {
 	local home=${JAVA_HOME:-}
@@ -212,7 +215,7 @@ guest_disk() {
 	cp "$jars"/*.jar "$root/classpath/"
 	cp "$next" "$root/kernel-next"
 	cp "$work/initrd" "$root/initrd"
-	[ ${#GUEST_FILES[@]} -eq 0 ] || cp "${GUEST_FILES[@]}" "$root/"
+	[ ${#GUEST_FILES[@]} -eq 0 ] || cp -a "${GUEST_FILES[@]}" "$root/"
 	size=$(du -sk --apparent-size "$root" | cut -f 1)
 	PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -F -O ^has_journal -m 0 -d "$root" "$work/disk.img" \
 		"$((size + size / 8 + 16384))k" >/dev/null || die "mkfs.ext4 could not make the guest's disk in $work; is there space?"
@@ -234,7 +237,7 @@ boot_guest() {
 	run_guest "$1" "$3" "$4" "$5" "$7" \
 		-drive "file=$1/disk.img,if=none,id=disk,format=raw,readonly=on" -device virtio-blk-pci,drive=disk \
 		-kernel "$2" -initrd "$1/initrd" \
-		-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 quiet loglevel=1 $6"
+		-append "console=$ARCH_CONSOLE $GUEST_LUO panic=-1 quiet loglevel=1 $6"
 }
 
 # run_guest WORK MEMORY LIMIT LOG HANDLER QEMU-OPTION...: runs a guest and

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.luo4j.cli.host.Host;
@@ -30,7 +29,8 @@ final class KernelChecks {
           "MEMFD_CREATE",
           "SHMEM");
 
-  private static final Set<String> TRUE = Set.of("on", "1", "y", "Y", "yes", "true");
+  /** What the kernel takes for true: it looks at no more (kstrtobool). */
+  private static final Pattern TRUE = Pattern.compile("[yYtTeE1].*|[oO][nN].*");
 
   private KernelChecks() {}
 
@@ -98,16 +98,25 @@ final class KernelChecks {
   }
 
   static List<Finding> commandLine(Doctor.Patient patient) {
-    Host host = patient.host();
-    boolean byDefault =
-        config(host).filter(c -> isSet(c, "KEXEC_HANDOVER_ENABLE_DEFAULT")).isPresent();
-    return List.of(parameter(host, "kho", byDefault), parameter(host, "liveupdate", false));
+    return List.of(parameter(patient.host(), "kho"), parameter(patient.host(), "liveupdate"));
   }
 
-  private static Finding parameter(Host host, String name, boolean byDefault) {
+  /** Whether the kernel was told to have "kho" or "liveupdate", or has it without. */
+  static boolean isOn(Host host, String name) {
+    return lastParameter(host, name)
+        .map(value -> TRUE.matcher(value).matches())
+        .orElseGet(
+            () ->
+                name.equals("kho")
+                    && config(host)
+                        .filter(c -> isSet(c, "KEXEC_HANDOVER_ENABLE_DEFAULT"))
+                        .isPresent());
+  }
+
+  private static Finding parameter(Host host, String name) {
     Optional<String> value = lastParameter(host, name);
     String check = "command line " + name;
-    if (value.map(TRUE::contains).orElse(byDefault)) {
+    if (isOn(host, name)) {
       return ok(check, value.map(v -> name + "=" + v).orElse("on by default in this kernel"));
     }
     return problem(

@@ -50,6 +50,9 @@ final class MemoryChecks {
               "use kho_scratch=N% of the kernel's own memory, or three sizes: low memory, global,"
                   + " each node, as in kho_scratch=16M,512M,256M"));
     }
+    if (!KernelChecks.isOn(host, "kho")) {
+      return List.of();
+    }
     String asked = parameter.map(p -> ", by kho_scratch=" + p).orElse("");
     OptionalLong bytes = scratchBytes(host);
     if (bytes.isPresent()) {

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.luo4j.BridgeType;
 import org.luo4j.cli.doctor.Finding.State;
@@ -299,6 +300,36 @@ class DoctorTest {
     host.file("/proc/cmdline", "liveupdate=on");
     host.zipped("/proc/config.gz", FakeHost.CONFIG + "CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT=y\n");
     assertEquals(List.of(), wrong(host.examine()));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "on,true",
+    "ON,true",
+    "Yes,true",
+    "t,true",
+    "1,true",
+    "off,false",
+    "0,false",
+    "x,false"
+  })
+  void theCommandLineIsReadAsTheKernelReadsIt(String value, boolean on) throws IOException {
+    FakeHost host = new FakeHost(folder);
+    host.file("/proc/cmdline", "kho=" + value + " liveupdate=" + value);
+    assertEquals(
+        on ? List.of() : List.of("command line kho", "command line liveupdate"),
+        wrong(host.examine()).stream().map(Finding::check).toList());
+  }
+
+  @Test
+  void withoutKexecHandoverThereIsNoScratch() throws IOException {
+    FakeHost host = new FakeHost(folder);
+    host.file("/proc/cmdline", "liveupdate=on kho=off");
+    host.remove("/sys/kernel/debug/kho/out/scratch_len");
+    List<Finding> findings = host.examine();
+    assertEquals(
+        List.of("command line kho"), wrong(findings).stream().map(Finding::check).toList());
+    assertFalse(findings.stream().anyMatch(finding -> finding.check().equals("KHO scratch")));
   }
 
   @Test
