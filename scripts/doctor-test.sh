@@ -30,7 +30,7 @@ nothing was skipped and every case was run.
   --kernel-image FILE  kernel to use (default: the one build-kernel.sh makes)
   --arch ARCH          x86_64 (default) or aarch64
   --accel NAME         QEMU accelerator: tcg (default) or kvm
-  --timeout SECONDS    limit for each boot (default: 600)
+  --timeout SECONDS    limit for each boot (default: 900)
   --no-build           use the luo.jar that is there; do not run Maven
   --jar FILE           luo.jar (default: java/cli/target/luo.jar in the checkout)
   --keep DIR           keep the serial logs and the guest's files in DIR
@@ -43,7 +43,7 @@ JAVA_HOME (the JDK), LUO4J_CACHE (cache folder, default ~/.cache/luo4j).
 END
 }
 
-arch=x86_64 kernel='' limit=600 build=yes jar=$LUO4J_ROOT/java/cli/target/luo.jar keep='' list=''
+arch=x86_64 kernel='' limit=900 build=yes jar=$LUO4J_ROOT/java/cli/target/luo.jar keep='' list=''
 # shellcheck disable=SC2034 # of guest.sh
 GUEST_ACCEL=tcg
 while [ $# -gt 0 ]; do
