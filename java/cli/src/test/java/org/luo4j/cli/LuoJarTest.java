@@ -110,6 +110,20 @@ class LuoJarTest {
   }
 
   @Test
+  void theJarsManifestAllowsNativeAccess() throws Exception {
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    Run run =
+        run(Path.of("/dev/null"), java, "-jar", System.getProperty("luo.jar"), "doctor", "--json");
+    for (JsonNode check : new ObjectMapper().readTree(run.out()).get("checks")) {
+      if (check.get("check").asText().equals("JDK")) {
+        assertEquals("ok", check.get("state").asText(), run::toString);
+        return;
+      }
+    }
+    throw new AssertionError("no line of the JDK: " + run);
+  }
+
+  @Test
   void theCompletionScriptIsBash() throws Exception {
     Run script = luo("generate-completion");
     assertEquals(0, script.exit());

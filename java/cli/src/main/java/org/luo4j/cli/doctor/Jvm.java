@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cli.doctor;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.jar.JarFile;
 import org.luo4j.BridgeType;
 import org.luo4j.LiveUpdate;
 
@@ -36,7 +40,7 @@ public record Jvm(
         .forEach(name -> properties.put(name, System.getProperty(name)));
     return new Jvm(
         Runtime.version().feature(),
-        ManagementFactory.getRuntimeMXBean().getInputArguments(),
+        flags(),
         properties,
         new Attempts() {
           @Override
@@ -49,5 +53,24 @@ public record Jvm(
             return LiveUpdate.requireKernel().describe();
           }
         });
+  }
+
+  /** The flags, and as one of them what the manifest allows of a jar that was started. */
+  private static List<String> flags() {
+    List<String> arguments =
+        new ArrayList<>(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    String jar = System.getProperty("java.class.path");
+    boolean started = System.getProperty("sun.java.command", "").startsWith(jar);
+    if (started && jar.endsWith(".jar")) {
+      try (JarFile file = new JarFile(jar)) {
+        String access = file.getManifest().getMainAttributes().getValue("Enable-Native-Access");
+        if (access != null) {
+          arguments.add("--enable-native-access=" + access);
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException("cannot read " + jar, e);
+      }
+    }
+    return arguments;
   }
 }
