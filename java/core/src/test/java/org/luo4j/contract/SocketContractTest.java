@@ -20,7 +20,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntSupplier;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,10 +45,7 @@ class SocketContractTest {
 
   @BeforeAll
   static void open() {
-    Assumptions.assumeFalse(
-        Subject.isEmulator(),
-        "the emulator has no sockets: set -Dluo4j.contract.bridge to jni or jna");
-    bridge = Subject.open();
+    bridge = Subject.openWithSockets();
   }
 
   @AfterEach

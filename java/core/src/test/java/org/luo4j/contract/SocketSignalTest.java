@@ -10,7 +10,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntSupplier;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.luo4j.internal.bridge.Bridge;
@@ -37,10 +36,7 @@ class SocketSignalTest {
 
   @BeforeAll
   static void open() {
-    Assumptions.assumeFalse(
-        Subject.isEmulator(),
-        "the emulator has no sockets: set -Dluo4j.contract.bridge to jni or jna");
-    bridge = Subject.open();
+    bridge = Subject.openWithSockets();
   }
 
   @AfterEach

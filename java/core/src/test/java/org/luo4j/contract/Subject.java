@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.commons.io.FileUtils;
+import org.junit.jupiter.api.Assumptions;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.emulator.Emulator;
 import org.luo4j.internal.jna.JnaBridge;
@@ -27,6 +28,13 @@ final class Subject {
   /** The bridge, in a process of a machine that nothing was carried over to. */
   static Bridge open() {
     return isEmulator() ? open(newFolder()) : openNative();
+  }
+
+  /** As {@link #open}; skips the tests on the emulator, which has no sockets. */
+  static Bridge openWithSockets() {
+    Assumptions.assumeFalse(
+        isEmulator(), "the emulator has no sockets: set -Dluo4j.contract.bridge to jni or jna");
+    return open();
   }
 
   /**
