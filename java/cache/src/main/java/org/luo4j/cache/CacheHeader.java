@@ -56,12 +56,7 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
     }
     try {
       return new CacheHeader(
-          new CacheShape(
-              page.getLong(CacheFormat.CAPACITY_AT),
-              page.getInt(CacheFormat.AVERAGE_AT),
-              page.getInt(CacheFormat.KEY_CODEC_AT),
-              page.getInt(CacheFormat.VALUE_CODEC_AT),
-              page.getLong(CacheFormat.CREATED_AT)),
+          CacheShape.of(page),
           page.getLong(CacheFormat.ENTRIES_AT),
           page.getLong(CacheFormat.LIVE_AT),
           page.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import java.nio.ByteBuffer;
+
 /**
  * What a cache was made as, and stays: memory of another shape is refused.
  *
@@ -19,7 +21,7 @@ public record CacheShape(
   /**
    * Checks the numbers.
    *
-   * @param capacity in bytes, 64 KiB to 2^46
+   * @param capacity in bytes, 64 KiB to 8 TiB
    * @param averageEntryBytes 32 to 65536
    * @param keyCodec any
    * @param valueCodec any
@@ -27,14 +29,31 @@ public record CacheShape(
    * @throws IllegalArgumentException for one that no cache has
    */
   public CacheShape {
-    if (capacity < SMALLEST || capacity > LARGEST) {
+    checkCapacity(capacity);
+    checkAverageEntry(averageEntryBytes);
+  }
+
+  static void checkCapacity(long bytes) {
+    if (bytes < SMALLEST || bytes > LARGEST) {
       throw new IllegalArgumentException(
-          "capacity " + capacity + " must be " + SMALLEST + " to " + LARGEST + " bytes");
+          "capacity " + bytes + " must be " + SMALLEST + " to " + LARGEST + " bytes");
     }
-    if (averageEntryBytes < 32 || averageEntryBytes > 1 << 16) {
-      throw new IllegalArgumentException(
-          "averageEntryBytes " + averageEntryBytes + " must be 32 to 65536");
+  }
+
+  static void checkAverageEntry(int bytes) {
+    if (bytes < 32 || bytes > 1 << 16) {
+      throw new IllegalArgumentException("averageEntryBytes " + bytes + " must be 32 to 65536");
     }
+  }
+
+  /** The shape that a header page says. */
+  static CacheShape of(ByteBuffer page) {
+    return new CacheShape(
+        page.getLong(CacheFormat.CAPACITY_AT),
+        page.getInt(CacheFormat.AVERAGE_AT),
+        page.getInt(CacheFormat.KEY_CODEC_AT),
+        page.getInt(CacheFormat.VALUE_CODEC_AT),
+        page.getLong(CacheFormat.CREATED_AT));
   }
 
   /**

@@ -54,7 +54,7 @@ final class KeptMemory implements CacheMemory {
         kept = handover.open(name, options);
       }
       region = kept.memory().map();
-      origin = origin();
+      origin = found();
       if (origin.isWarm() && size != AS_KEPT && region.size() != size) {
         String reason =
             "what is kept under '"
@@ -76,7 +76,7 @@ final class KeptMemory implements CacheMemory {
         origin = new Start(Start.Kind.COLD, reason);
       }
     } catch (IOException | RuntimeException e) {
-      closeAll();
+      close();
       throw e;
     }
   }
@@ -88,9 +88,10 @@ final class KeptMemory implements CacheMemory {
 
   @Override
   public Start origin() {
-    if (origin != null) {
-      return origin;
-    }
+    return origin;
+  }
+
+  private Start found() {
     Start.Kind kind =
         switch (kept.origin()) {
           case NEW -> Start.Kind.COLD;
@@ -155,7 +156,8 @@ final class KeptMemory implements CacheMemory {
     return true;
   }
 
-  private void closeAll() {
+  @Override
+  public void close() {
     if (region != null) {
       region.close();
     }
@@ -168,10 +170,5 @@ final class KeptMemory implements CacheMemory {
     if (owns) {
       handover.close();
     }
-  }
-
-  @Override
-  public void close() {
-    closeAll();
   }
 }

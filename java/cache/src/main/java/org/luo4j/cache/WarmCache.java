@@ -279,16 +279,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @return this
      */
     public Builder<K, V> capacity(long bytes) {
-      if (bytes < CacheShape.SMALLEST || bytes > CacheShape.LARGEST) {
-        throw new IllegalArgumentException(
-            "capacity "
-                + bytes
-                + " must be "
-                + CacheShape.SMALLEST
-                + " to "
-                + CacheShape.LARGEST
-                + " bytes");
-      }
+      CacheShape.checkCapacity(bytes);
       once(capacity == 0, "capacity");
       this.capacity = bytes;
       return this;
@@ -302,9 +293,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @return this
      */
     public Builder<K, V> averageEntryBytes(int bytes) {
-      if (bytes < 32 || bytes > 1 << 16) {
-        throw new IllegalArgumentException("averageEntryBytes " + bytes + " must be 32 to 65536");
-      }
+      CacheShape.checkAverageEntry(bytes);
       this.averageEntry = bytes;
       return this;
     }
@@ -494,12 +483,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return its shape
    */
   public CacheShape shape() {
-    return new CacheShape(
-        region.getLong(CacheFormat.CAPACITY_AT),
-        region.getInt(CacheFormat.AVERAGE_AT),
-        region.getInt(CacheFormat.KEY_CODEC_AT),
-        region.getInt(CacheFormat.VALUE_CODEC_AT),
-        region.getLong(CacheFormat.CREATED_AT));
+    return CacheShape.of(CacheFormat.header(region));
   }
 
   /**
