@@ -464,8 +464,7 @@ public final class AgentClient implements AutoCloseable {
   }
 
   private static long deadline(Duration wait) {
-    Duration longest = Duration.ofDays(365);
-    return System.nanoTime() + (wait.compareTo(longest) > 0 ? longest : wait).toNanos();
+    return System.nanoTime() + LiveUpdate.nanos(wait);
   }
 
   /** Takes an answer; true for the last. */

@@ -40,15 +40,7 @@ final class AgentKeeper implements Keeper {
   @Override
   public Kept find(String name) {
     MemFd memory = agent.takeMemFd(name, timeout).orElse(null);
-    if (memory == null) {
-      return null;
-    }
-    try {
-      return keep(name, memory, Kept.Origin.KEPT, "from the agent");
-    } catch (RuntimeException e) {
-      memory.close();
-      throw e;
-    }
+    return memory == null ? null : keepOrClose(name, memory, Kept.Origin.KEPT, "from the agent");
   }
 
   @Override

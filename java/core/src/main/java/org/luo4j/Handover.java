@@ -314,12 +314,7 @@ public final class Handover implements AutoCloseable {
   public Kept make(String name, MemFdOptions options) {
     checkName(name);
     MemFd memory = luo.createMemFd(options);
-    try {
-      return keeper.keep(name, memory, Kept.Origin.NEW, keeper.whyNothing(name));
-    } catch (RuntimeException e) {
-      memory.close();
-      throw e;
-    }
+    return keeper.keepOrClose(name, memory, Kept.Origin.NEW, keeper.whyNothing(name));
   }
 
   private static void checkName(String name) {

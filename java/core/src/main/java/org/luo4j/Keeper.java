@@ -32,6 +32,16 @@ interface Keeper extends AutoCloseable {
    */
   Kept keep(String name, MemFd memory, Kept.Origin origin, String how);
 
+  /** As {@link #keep}, of memory that is closed when this throws. */
+  default Kept keepOrClose(String name, MemFd memory, Kept.Origin origin, String how) {
+    try {
+      return keep(name, memory, origin, how);
+    } catch (RuntimeException e) {
+      memory.close();
+      throw e;
+    }
+  }
+
   /** Lets go of what is kept under a name. */
   void drop(Kept kept);
 

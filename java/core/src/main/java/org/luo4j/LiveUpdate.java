@@ -555,7 +555,8 @@ public final class LiveUpdate {
     return Refusal.OPEN_DEVICE.exception(-Errno.EBUSY, Abi.DEVICE + " (" + how + ")");
   }
 
-  private static long nanos(Duration duration) {
+  /** A duration for a deadline, however long it is. */
+  static long nanos(Duration duration) {
     // At most half of what fits, so that a deadline is always later than now.
     Duration longest = Duration.ofNanos(Long.MAX_VALUE / 2);
     return (duration.compareTo(longest) > 0 ? longest : duration).toNanos();

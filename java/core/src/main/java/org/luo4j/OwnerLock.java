@@ -27,7 +27,7 @@ final class OwnerLock implements AutoCloseable {
    */
   static OwnerLock of(MemFd memory, String name, Duration timeout) {
     Bridge bridge = memory.bridge();
-    long end = System.nanoTime() + timeout.toNanos();
+    long end = System.nanoTime() + LiveUpdate.nanos(timeout);
     while (true) {
       long own = memory.descriptor().result(bridge::lock);
       if (own >= 0) {

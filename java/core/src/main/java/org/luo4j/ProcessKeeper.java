@@ -51,12 +51,7 @@ final class ProcessKeeper implements Keeper {
       why.put(name, e.getMessage());
       return null;
     }
-    try {
-      return keep(name, memory, Kept.Origin.KEXEC, "from session '" + name + "'");
-    } catch (RuntimeException e) {
-      memory.close();
-      throw e;
-    }
+    return keepOrClose(name, memory, Kept.Origin.KEXEC, "from session '" + name + "'");
   }
 
   @Override

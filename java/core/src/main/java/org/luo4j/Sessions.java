@@ -48,7 +48,7 @@ final class Sessions {
   }
 
   private Session create(String name) {
-    long end = System.nanoTime() + timeout.toNanos();
+    long end = System.nanoTime() + LiveUpdate.nanos(timeout);
     while (true) {
       try {
         return luo.createSession(name);

@@ -101,12 +101,7 @@ final class SystemdKeeper implements Keeper {
       lost = "; " + e.getMessage();
       return null;
     }
-    try {
-      return keep(name, memory, Kept.Origin.KEXEC, "from session '" + name + "'");
-    } catch (RuntimeException e) {
-      memory.close();
-      throw e;
-    }
+    return keepOrClose(name, memory, Kept.Origin.KEXEC, "from session '" + name + "'");
   }
 
   /** Takes the memory out of the session that the previous kernel left. */
