@@ -133,19 +133,7 @@ if [ -n "$list" ]; then
 	exit
 fi
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-doctor.XXXXXX")
-cleanup() {
-	stop_qemu
-	if [ -n "$keep" ]; then
-		mkdir -p "$keep"
-		rm -f "$work/serial"
-		cp -a "$work/." "$keep/" && say "logs and files are in $keep"
-	fi
-	rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+guest_work doctor
 
 # changes: how the lines on stdin, "STATE|CHECK|FOUND", differ from the good machine's
 changes() {
@@ -215,15 +203,8 @@ boot() {
 	check_stages doctor "$stage"
 }
 
-need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" cpio=cpio gzip=gzip setpriv=util-linux \
-	/sbin/mkfs.ext4=e2fsprogs "$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
-! guest_native || need_tools /bin/busybox=busybox-static
-
-if [ -n "$kernel" ]; then
-	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$kernel" | tail -n 1)
-else
-	kernel=$("$here/build-kernel.sh" --arch "$ARCH" | tail -n 1)
-fi
+guest_tools
+kernel=$(guest_kernel "$kernel")
 release=$(kernel_release "$kernel")
 
 if [ -n "$build" ]; then

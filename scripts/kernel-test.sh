@@ -83,19 +83,7 @@ if [ -n "$list" ]; then
 	exit
 fi
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-guest.XXXXXX")
-cleanup() {
-	stop_qemu
-	if [ -n "$keep" ]; then
-		mkdir -p "$keep"
-		rm -f "$work/serial"
-		cp -a "$work/." "$keep/" && say "logs and files are in $keep"
-	fi
-	rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+guest_work guest
 
 # the bench and the demo print no results
 [ "$plan" = test ] || want_results=
@@ -113,15 +101,8 @@ run_plan() {
 	say "$name plan took $(duration $((SECONDS - started)))"
 }
 
-need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" cpio=cpio gzip=gzip setpriv=util-linux \
-	/sbin/mkfs.ext4=e2fsprogs "$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
-! guest_native || need_tools /bin/busybox=busybox-static
-
-if [ -n "$kernel" ]; then
-	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$kernel" | tail -n 1)
-else
-	kernel=$("$here/build-kernel.sh" --arch "$ARCH" | tail -n 1)
-fi
+guest_tools
+kernel=$(guest_kernel "$kernel")
 release=$(kernel_release "$kernel")
 
 if [ "$plan" != test ]; then

@@ -297,3 +297,35 @@ run_guest() {
 		BOOT_END="QEMU ended with status $status: $(tr '\n' ' ' <"$work/qemu.err")"
 	fi
 }
+
+# guest_work NAME: makes the folder $work, and sees to its end and to QEMU's.
+# With $keep what is in the folder then is kept there.
+guest_work() {
+	work=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-$1.XXXXXX")
+	trap guest_work_end EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+guest_work_end() {
+	stop_qemu
+	if [ -n "$keep" ]; then
+		mkdir -p "$keep"
+		rm -f "$work/serial"
+		cp -a "$work/." "$keep/" && say "logs and files are in $keep"
+	fi
+	rm -rf "$work"
+}
+
+# guest_tools: what a guest is made and booted with.
+guest_tools() {
+	need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" cpio=cpio gzip=gzip setpriv=util-linux \
+		/sbin/mkfs.ext4=e2fsprogs "$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
+	! guest_native || need_tools /bin/busybox=busybox-static
+}
+
+# guest_kernel [FILE]: prints the kernel image to boot, FILE or the one that
+# build-kernel.sh makes.
+guest_kernel() {
+	"$LUO4J_ROOT/scripts/build-kernel.sh" --arch "$ARCH" ${1:+--image "$1"} | tail -n 1
+}

@@ -342,6 +342,7 @@ class AgentTest {
     client.drop("dropped");
     first.close();
     assertFalse(Files.exists(socket));
+    await(() -> !client.isConnected());
     try (MemoryRegion region = stored.map()) {
       region.putLong(0, 11); // the service goes on
     }
