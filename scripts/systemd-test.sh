@@ -26,12 +26,12 @@ the cache's memory and its LUO session in the unit's file descriptor store, and
 one without access to LUO's device, that keeps the memory alone. They are
 restarted and killed; then come a soft reboot, "systemctl kexec", and another one
 whose shutdown finds the device held. After each they verify every entry. A third
-one loses its store, has a full one, meets a second process and an old one that
-does not end. Prints each result as it comes; a table of the times to the first
-value, from main() on, and of what systemd's shutdown takes to preserve 1 GiB; and
-at the end "N passed, N failed, N skipped". Ends with 0 only if nothing failed,
-nothing was skipped, every stage was completed, and a session made the shutdown
-100 times cheaper or more.
+one loses its store, as "luo doctor" then says, has a full one, meets a second
+process and an old one that does not end. Prints each result as it comes; a table
+of the times to the first value, from main() on, and of what systemd's shutdown
+takes to preserve 1 GiB; and at the end "N passed, N failed, N skipped". Ends with
+0 only if nothing failed, nothing was skipped, every stage was completed, and a
+session made the shutdown 100 times cheaper or more.
 
 The shutdown's cost is the time between its messages about two fds that cannot be
 preserved, which were stored before and after the memory: what is done in between
@@ -64,7 +64,7 @@ END
 }
 
 suites=(stable sid) kernel='' memory=6144 limit=1800 append='' keep='' list='' build=yes
-jars=$LUO4J_ROOT/java/cache/target/guest
+jars=$LUO4J_ROOT/java/cache/target/guest luo=$LUO4J_ROOT/java/cli/target/luo.jar
 GUEST_ACCEL=tcg
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -118,6 +118,7 @@ plan_disk() {
 	install -m 755 "$here/guest/systemd/plan" "$root/plan"
 	cp "$2" "$root/kernel-next"
 	cp "$jars"/*.jar "$root/lib/"
+	cp "$luo" "$root/luo.jar"
 	cp -r "$LUO4J_ROOT/java/cache/examples/systemd" "$root/examples"
 	cp "$from"/*.service "$from"/*.rules "$root/standin/"
 	"$ARCH_CC" -std=gnu11 -O2 -static -Wall -Wextra -Werror -o "$root/standin/session" "$from/session.c" ||
@@ -195,6 +196,7 @@ if [ -n "$build" ]; then
 	(cd "$LUO4J_ROOT" && mvn -B -q -DskipTests package) >&2 || die "Maven could not build luo4j; see above"
 fi
 compgen -G "$jars/*.jar" >/dev/null || die "no jars in $jars. Build luo4j first (leave out --no-build), or name their folder with --guest-lib"
+[ -f "$luo" ] || die "no $luo. Build luo4j first (leave out --no-build)"
 root=$(root_image "$(root_suite "${suites[@]}")")
 plan_disk "$work" "$kernel"
 

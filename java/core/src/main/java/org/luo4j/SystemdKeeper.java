@@ -3,7 +3,9 @@ package org.luo4j;
 
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Keeps memory in the unit's file descriptor store: the memfd, for the service's next process, and
@@ -28,7 +30,9 @@ final class SystemdKeeper implements Keeper {
   private final Systemd systemd;
   private final Sessions sessions;
   private final Duration timeout;
-  private String lost = "";
+
+  /** By name, what was to be had and is gone. */
+  private final Map<String, String> lost = new ConcurrentHashMap<>();
 
   SystemdKeeper(LiveUpdate luo, Systemd systemd, Duration timeout) {
     this.systemd = systemd;
@@ -69,7 +73,7 @@ final class SystemdKeeper implements Keeper {
       }
       if (memory == null) {
         if (session != null) {
-          lost = "; its session was handed over, but not the memory";
+          lost.put(name, "; its session was handed over, but not the memory");
           session.close();
           systemd.remove(name + SUFFIX);
           return null;
@@ -98,7 +102,7 @@ final class SystemdKeeper implements Keeper {
     } catch (LuoException.NoSuchSession e) {
       return null;
     } catch (LuoException e) {
-      lost = "; " + e.getMessage();
+      lost.put(name, "; " + e.getMessage());
       return null;
     }
     return keepOrClose(name, memory, Kept.Origin.KEXEC, "from session '" + name + "'");
@@ -114,7 +118,7 @@ final class SystemdKeeper implements Keeper {
       session.finish();
     } catch (LuoException e) {
       // Without the memory in the store, a process of this kernel took it out of the session.
-      lost = "; " + e.getMessage();
+      lost.put(name, "; " + e.getMessage());
     } catch (RuntimeException e) {
       close(memory); // systemd has the session still
       throw e;
@@ -186,7 +190,7 @@ final class SystemdKeeper implements Keeper {
             .whyNothing()
             .orElse(
                 "none of the " + systemd.handed().size() + " fds from systemd is '" + name + "'")
-        + lost;
+        + lost.getOrDefault(name, "");
   }
 
   @Override
