@@ -87,7 +87,8 @@ compgen -G "$jars/*.jar" >/dev/null || die "no jars in $jars. Build luo4j first 
 [ -f "$luo" ] || die "no $luo. Build luo4j first (leave out --no-build)"
 
 # shellcheck disable=SC2034 # of guest.sh
-GUEST_FILES=("$luo" "$here/guest/agent-plan")
+GUEST_FILES=("$luo" "$here/guest/agent-plan" "$work/readme-agent")
+readme_commands 'An agent' >"$work/readme-agent"
 
 guest_initramfs "$work"
 guest_disk "$work" "$jars" "$kernel"

@@ -119,7 +119,11 @@ plan_disk() {
 	cp "$2" "$root/kernel-next"
 	cp "$jars"/*.jar "$root/lib/"
 	cp "$luo" "$root/luo.jar"
-	cp -r "$LUO4J_ROOT/java/cache/examples/systemd" "$root/examples"
+	mkdir -p "$root/java/cache/examples"
+	cp -r "$LUO4J_ROOT/java/cache/examples/systemd" "$root/java/cache/examples/"
+	printf '' | cpio -o -H newc --quiet >"$root/initrd-empty"
+	readme_commands systemd >"$root/readme-systemd"
+	readme_commands 'The process itself' >"$root/readme-process"
 	cp "$from"/*.service "$from"/*.rules "$root/standin/"
 	"$ARCH_CC" -std=gnu11 -O2 -static -Wall -Wextra -Werror -o "$root/standin/session" "$from/session.c" ||
 		die "session.c does not compile"
@@ -183,7 +187,7 @@ print_table() {
 	printf '\n'
 }
 
-need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" setpriv=util-linux /sbin/mkfs.ext4=e2fsprogs \
+need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" cpio=cpio setpriv=util-linux /sbin/mkfs.ext4=e2fsprogs \
 	"$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
 if [ -n "$kernel" ]; then
 	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$kernel" | tail -n 1)
@@ -209,7 +213,7 @@ run_guest "$work" "$memory" "$limit" "$log" guest_line \
 	-drive "file=$work/disk.img,if=none,id=disk,format=raw,readonly=on" -device virtio-blk-pci,drive=disk \
 	-kernel "$kernel" \
 	-append "console=$ARCH_CONSOLE kho=on liveupdate=on panic=-1 loglevel=4 root=/dev/vda rw systemd.show_status=no luo4j.plan=test${append:+ $append}"
-check_stages test 4
+check_stages test 5
 check_cost
 print_table
 say "the guest took $(duration $((SECONDS - started)))"

@@ -74,3 +74,14 @@ duration() {
 		printf '%d s' "$1"
 	fi
 }
+
+# readme_commands SECTION: prints the commands of that section of the README, a line
+# each: those of its sh blocks, and what follows "$ " in the others.
+readme_commands() {
+	awk -v section="$1" '
+		/^```/ { block = block == "" ? substr($0, 4) " " : ""; next }
+		block == "" && /^#+ / { name = $0; sub(/^#+ /, "", name); next }
+		name == section && block == "sh " { print; found = 1 }
+		name == section && block != "" && sub(/^\$ /, "") { print; found = 1 }
+		END { exit !found }' "$LUO4J_ROOT/README.md" || die "README.md has no commands in a section '$1'"
+}
