@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.function.Predicate;
+import org.luo4j.internal.bridge.Abi;
 
 /**
  * Which process has a memory or its session, in words: as much as /proc shows to this process's
@@ -42,7 +43,7 @@ final class Owners {
 
   /** A process that has a session open, or empty. */
   static String ofSession(String name) {
-    String link = "anon_inode:[luo_session] " + name;
+    String link = Abi.SESSION_LINK + name;
     try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
       for (Path process : processes) {
         if (anyFd(process, link::equals)) {

@@ -61,9 +61,9 @@ public final class Session implements AutoCloseable {
     String name;
     if (result >= 0) {
       name = decode(field);
-    } else if (result == -Errno.EINVAL && file != null && file.contains("[luo_session]")) {
+    } else if (result == -Errno.EINVAL && file != null && file.startsWith(Abi.SESSION_LINK)) {
       // A kernel without GET_NAME shows the name in /proc.
-      name = file.substring(file.indexOf(']') + 1).strip();
+      name = file.substring(Abi.SESSION_LINK.length());
     } else if (result == -Errno.ENOTTY || result == -Errno.EINVAL) {
       throw new LuoException(
           "adopt session", -result, argument, "it is not a LUO session; it stays the caller's");

@@ -16,6 +16,9 @@ public final class Abi {
   /** Bytes of a name field, the terminating NUL included. */
   public static final int NAME_LENGTH = 64;
 
+  /** What a session's link in /proc begins with; its name follows. */
+  public static final String SESSION_LINK = "anon_inode:[luo_session] ";
+
   /** _IO(0xBA, nr): no direction and no size in the number. */
   private static final int IOCTL_TYPE = 0xBA << 8;
 

@@ -2,6 +2,7 @@
 package org.luo4j.internal.emulator;
 
 import java.io.IOException;
+import org.luo4j.internal.bridge.Abi;
 
 /** A session that this process has open: outgoing or incoming. Its emulator locks. */
 abstract class Session extends OpenFile {
@@ -20,7 +21,7 @@ abstract class Session extends OpenFile {
 
   @Override
   final String describe() {
-    return "anon_inode:[luo_session] " + Manifest.readableName(hexName);
+    return Abi.SESSION_LINK + Manifest.readableName(hexName);
   }
 
   @Override
