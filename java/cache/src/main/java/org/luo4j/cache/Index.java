@@ -3,6 +3,8 @@ package org.luo4j.cache;
 
 import static org.luo4j.cache.CacheFormat.BUCKET_BYTES;
 
+import java.lang.invoke.VarHandle;
+
 /**
  * The index: slots of 8 bytes in buckets of a cache line. The slot of a hash is in one of two
  * buckets, each of which can be told from the other and the slot's tag; where both are full,
@@ -47,6 +49,7 @@ final class Index {
 
   /** Whether no slot was moved while all places of a hash were looked at. */
   boolean isStill(int movesBefore) {
+    VarHandle.acquireFence(); // not before the slots were looked at
     return movesBefore == moves && (movesBefore & 1) == 0;
   }
 

@@ -101,6 +101,9 @@ final class Pins {
       }
     }
     period = present + 1;
+    // What is written over from now on is not seen before the period is: a store that is volatile
+    // comes after those before it, but not before those after it.
+    VarHandle.storeStoreFence();
     return true;
   }
 }

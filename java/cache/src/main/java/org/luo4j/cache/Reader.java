@@ -190,7 +190,7 @@ final class Reader {
             return at;
           }
           // Dead or another key's. If it died under us, the slot has changed before that.
-          again |= !Index.isSame((long) LONG.getAcquire(slots, i), slot);
+          again |= hasChanged(slots, i, slot);
         }
         Reference.reachabilityFence(slots);
         bucket = index.other(bucket, tag);
@@ -294,7 +294,7 @@ final class Reader {
               ? null
               : new Copy(Entry.key(memory, at), Entry.value(memory, at), Entry.expiry(memory, at));
         }
-        if (Index.isSame(memory.getLongAcquire(place), slot)) {
+        if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
           return null;
         }
       }
@@ -325,7 +325,7 @@ final class Reader {
             return bytes;
           }
         }
-        if (Index.isSame(memory.getLongAcquire(place), slot)) {
+        if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
           return -1;
         }
       }
@@ -361,7 +361,7 @@ final class Reader {
       int first = Memory.index(bucket);
       for (int i = 0; i < BUCKET_BYTES; i += 8) {
         if (slots.getLong(first + i) >>> TAG_SHIFT == tag
-            && isOf(key, (long) LONG.getAcquire(slots, first + i), tag, found)) {
+            && isOf(key, slots, first + i, tag, found)) {
           found.place = bucket + i;
           return true;
         }
@@ -372,17 +372,35 @@ final class Reader {
     return false;
   }
 
-  /** Whether a slot names the live entry of a key. */
-  private boolean isOf(byte[] key, long slot, long tag, Found found) {
-    Ring ring = ring(slot);
-    long position = ring.position(slot);
-    long at = ring.offset(position);
-    found.slot = slot;
-    found.ring = ring;
-    found.position = position;
-    found.at = at;
-    return slot >>> TAG_SHIFT == tag
-        && at >= 0
-        && Entry.isLive(memory, at, ring.end(position, at), key);
+  /**
+   * Whether a slot names the live entry of a key: looked at again where it has been overwritten
+   * meanwhile, which takes no lock.
+   */
+  private boolean isOf(byte[] key, ByteBuffer slots, int i, long tag, Found found) {
+    while (true) {
+      long slot = (long) LONG.getAcquire(slots, i);
+      Ring ring = ring(slot);
+      long position = ring.position(slot);
+      long at = ring.offset(position);
+      found.slot = slot;
+      found.ring = ring;
+      found.position = position;
+      found.at = at;
+      if (slot >>> TAG_SHIFT != tag) {
+        return false;
+      }
+      if (at >= 0 && Entry.isLive(memory, at, ring.end(position, at), key)) {
+        return true;
+      }
+      if (!hasChanged(slots, i, slot)) {
+        return false;
+      }
+    }
+  }
+
+  /** Whether a slot names another entry by now: then the one that it named may have died since. */
+  private static boolean hasChanged(ByteBuffer slots, int i, long slot) {
+    VarHandle.acquireFence(); // not before that entry was looked at
+    return !Index.isSame((long) LONG.getAcquire(slots, i), slot);
   }
 }

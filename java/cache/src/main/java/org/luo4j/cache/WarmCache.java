@@ -884,6 +884,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     try {
       boolean done = false;
       while (!done) {
+        long period = reader.pins.period();
         long slot = writer.slotOf(bytes, hash);
         byte[] present = reader.get(bytes, hash);
         byte[] value = change.of(present);
@@ -892,7 +893,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         } else if (value != present) {
           int expiry = expiry(expireMillis);
           int check = Entry.check(bytes, value, expiry);
-          done = writer.tryPut(bytes, hash, value, expiry, check, slot);
+          done = writer.tryPut(bytes, hash, value, expiry, check, slot, period);
         } else {
           done = true;
         }

@@ -150,18 +150,22 @@ final class Writer {
    * @param check what {@link Entry#check} gives for the others
    */
   void put(byte[] key, long hash, byte[] value, int expiry, int check) {
-    while (!tryPut(key, hash, value, expiry, check, slotOf(key, hash))) {
+    while (!tryPut(key, hash, value, expiry, check, slotOf(key, hash), reader.pins.period())) {
       // Another thread has overwritten it, or it was moved or evicted to make room.
       Thread.onSpinWait();
     }
   }
 
-  /** As put, if the key's slot is as expected; whether it was done. */
-  boolean tryPut(byte[] key, long hash, byte[] value, int expiry, int check, long expected) {
+  /**
+   * As put, if the key's slot is as expected, and names the same entry as in the period in which it
+   * was seen; whether it was done.
+   */
+  boolean tryPut(
+      byte[] key, long hash, byte[] value, int expiry, int check, long expected, long period) {
     long bytes = Entry.bytes(key.length, value.length);
     long place = reader.find(key, hash);
     long old = slotAt(place);
-    if (!Index.isSame(old, expected)) {
+    if (!isStill(expected, period, old)) {
       return false;
     }
     long more = charge(bytes) - (place < 0 ? 0 : charge(reader.bytes(old)));
@@ -169,7 +173,7 @@ final class Writer {
       evictFor(more);
       place = reader.find(key, hash);
       old = slotAt(place);
-      if (!Index.isSame(old, expected)) {
+      if (!isStill(expected, period, old)) {
         return false;
       }
     }
@@ -185,7 +189,7 @@ final class Writer {
       makeRoom(ring, bytes);
       place = reader.find(key, hash);
       old = slotAt(place);
-      if (!Index.isSame(old, expected)) {
+      if (!isStill(expected, period, old)) {
         return false;
       }
       position = ring.place(bytes);
@@ -206,6 +210,14 @@ final class Writer {
     tell(old, oldAt, RemovalCause.REPLACED);
     retire(old, oldAt, oldBytes, true);
     return true;
+  }
+
+  /**
+   * Whether a key's slot names the entry that it named in a period: two periods later another one
+   * of the key may be in the same place, as overwrites go on while room is made.
+   */
+  private boolean isStill(long expected, long period, long slot) {
+    return Index.isSame(slot, expected) && reader.pins.period() - period <= 1;
   }
 
   /** Removes a key; whether it was there. */

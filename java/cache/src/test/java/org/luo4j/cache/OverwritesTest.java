@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 class OverwritesTest {
 
   private static final int PUTS = 200_000;
+  private static final int REMOVALS = 3_000;
 
   @TempDir Path folder;
   private WarmCache<Integer, ByteBuffer> cache;
@@ -186,6 +188,40 @@ class OverwritesTest {
               return Long.reverseBytes(value.getLong(0));
             });
     return seen == null ? 0 : seen;
+  }
+
+  /**
+   * Threads overwrite a key that another one removes now and then. Who removes a key that only he
+   * removes, and that is there, finds it: however often it is overwritten while he looks.
+   */
+  @Test
+  void aKeyThatIsOverwrittenIsFoundByWhoRemovesIt() throws Exception {
+    AtomicLong puts = new AtomicLong();
+    List<FutureTask<Void>> others = new ArrayList<>();
+    for (int thread = 0; thread < 3; thread++) {
+      others.add(start(() -> overwrite(puts)));
+    }
+    try {
+      for (int removed = 0; removed < REMOVALS; removed++) {
+        long until = puts.get() + 200;
+        while (puts.get() < until) {
+          Thread.yield();
+        }
+        assertTrue(cache.remove(1), "removal " + removed + " did not find the key");
+      }
+    } finally {
+      done.set(true);
+      finish(others);
+    }
+    assertTrue(cache.size() <= 1, cache.size() + " entries of one key");
+  }
+
+  private Void overwrite(AtomicLong puts) {
+    while (!done.get()) {
+      long n = puts.incrementAndGet();
+      cache.put(1, value(n, n));
+    }
+    return null;
   }
 
   private static void finish(List<FutureTask<Void>> tasks)
