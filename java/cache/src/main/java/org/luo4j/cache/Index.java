@@ -176,7 +176,7 @@ final class Index {
    * The slot is in neither place for a moment, in which {@link #moves} is odd: so an overwrite,
    * which takes no lock, never finds it in both.
    */
-  private void move(long place, long target) {
+  void move(long place, long target) {
     memory.putLongRelease(CacheFormat.MOVE_TO_AT, target);
     memory.putLongRelease(CacheFormat.MOVE_FROM_AT, place);
     moves++;

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Looks for outcomes that the cache's rules of publication forbid, with jcstress.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib/common.sh
+. "$here/lib/common.sh"
+
+usage() {
+	cat <<'END'
+usage: jcstress.sh [options]
+
+Runs the cases of java/jcstress: two threads use the parts of a WarmCache that
+take no lock, millions of times, compiled in different ways; each outcome must
+be one that the rules of publication allow (CacheFormat, Pins).
+
+  --test REGEX   only these, as in PinCases (default: all)
+  --mode MODE    sanity, quick, default, tough or stress (default: quick,
+                 about 10 minutes)
+  --output DIR   keep jcstress's report and results in DIR
+  --no-build     use the jar that is there; do not run Maven
+  --help         print this
+
+Ends with 1 after a forbidden outcome. Needs a JDK and Maven. Environment:
+JAVA_HOME (the JDK).
+END
+}
+
+build=yes mode=quick test='' output=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--test) option_value "$1" $#; test=$2; shift ;;
+	--mode) option_value "$1" $#; mode=$2; shift ;;
+	--output) option_value "$1" $#; output=$2; shift ;;
+	--no-build) build= ;;
+	--help) usage; exit ;;
+	*) usage_error "unknown option '$1'" ;;
+	esac
+	shift
+done
+
+need_tools mvn=maven javac=openjdk-17-jdk-headless
+java=${JAVA_HOME:+$JAVA_HOME/bin/}java
+if [ -n "$build" ]; then
+	say "building"
+	(cd "$LUO4J_ROOT" && mvn -B -q -DskipTests -Dmaven.javadoc.skip -pl java/jcstress -am package) >&2 ||
+		die "the build failed; its messages are above"
+fi
+jar=$LUO4J_ROOT/java/jcstress/target/jcstress.jar
+[ -f "$jar" ] || die "no $jar; run this without --no-build"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-jcstress.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+status=0
+# strides: so that fewer states live at a time than Cell has memory for
+(cd "$work" && "$java" -jar "$jar" -m "$mode" -strideSize 32 -strideCount 32 ${test:+-t "$test"}) | tee "$work/log" || status=$?
+if [ -n "$output" ]; then
+	mkdir -p "$output"
+	cp -r "$work"/. "$output"
+fi
+results=$(sed -n 's/.*(Results: [0-9]* planned; \(.*\))$/\1/p' "$work/log" | tail -n 1)
+say "${results:-no results}"
+[ $status -eq 0 ] && [[ $results == [1-9]*' passed, 0 failed, 0 soft errs, 0 hard errs' ]]
