@@ -25,13 +25,15 @@ java/cache/examples/systemd, hardened and as a user of their own: one that keeps
 the cache's memory and its LUO session in the unit's file descriptor store, and
 one without access to LUO's device, that keeps the memory alone. They are
 restarted and killed; then come a soft reboot, "systemctl kexec", and another one
-whose shutdown finds the device held. After each they verify every entry. A third
-one loses its store, as "luo doctor" then says, has a full one, meets a second
-process and an old one that does not end. Prints each result as it comes; a table
-of the times to the first value, from main() on, and of what systemd's shutdown
-takes to preserve 1 GiB; and at the end "N passed, N failed, N skipped". Ends with
-0 only if nothing failed, nothing was skipped, every stage was completed, and a
-session made the shutdown 100 times cheaper or more.
+whose shutdown finds the device held. After each they verify every entry, as does
+a process that systemd does not know after the README's own "kexec --exec". The
+unit is installed by the README's commands, too. A third one loses its store, as
+"luo doctor" then says, has a full one, meets a second process and an old one that
+does not end. Prints each result as it comes; a table of the times to the first
+value, from main() on, and of what systemd's shutdown takes to preserve 1 GiB; and
+at the end "N passed, N failed, N skipped". Ends with 0 only if nothing failed,
+nothing was skipped, every stage was completed, and a session made the shutdown
+100 times cheaper or more.
 
 The shutdown's cost is the time between its messages about two fds that cannot be
 preserved, which were stored before and after the memory: what is done in between
