@@ -21,6 +21,19 @@ public final class EntryCases {
 
   private EntryCases() {}
 
+  /** Puts values 1, 2, 3 ... so that each but the first few takes the place of an older one. */
+  private static void useAgain(Cell cell) {
+    for (int n = 1; n <= WRITES; n++) {
+      cell.put(n);
+      cell.newPeriods();
+    }
+  }
+
+  /** Whether two values that were found one after the other are whole, and none goes back. */
+  private static boolean isInOrder(int first, int second) {
+    return first >= 0 && second >= first && second <= WRITES;
+  }
+
   @JCStressTest
   @Outcome(id = "-1", expect = ACCEPTABLE, desc = "not there yet")
   @Outcome(id = "7", expect = ACCEPTABLE, desc = "whole")
@@ -98,17 +111,12 @@ public final class EntryCases {
 
     @Actor
     public void put() {
-      for (int n = 1; n <= WRITES; n++) {
-        cell.put(n);
-        cell.newPeriods();
-      }
+      useAgain(cell);
     }
 
     @Actor
     public void get(I_Result r) {
-      int first = cell.get();
-      int second = cell.get();
-      r.r1 = first >= 0 && second >= first && second <= WRITES ? 1 : 0;
+      r.r1 = isInOrder(cell.get(), cell.get()) ? 1 : 0;
     }
   }
 
@@ -125,17 +133,12 @@ public final class EntryCases {
 
     @Actor
     public void put() {
-      for (int n = 1; n <= WRITES; n++) {
-        cell.put(n);
-        cell.newPeriods();
-      }
+      useAgain(cell);
     }
 
     @Actor
     public void read(I_Result r) {
-      int first = cell.read();
-      int second = cell.read();
-      r.r1 = first >= 0 && second >= first && second <= WRITES ? 1 : 0;
+      r.r1 = isInOrder(cell.read(), cell.read()) ? 1 : 0;
     }
   }
 }

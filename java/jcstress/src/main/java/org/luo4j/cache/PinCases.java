@@ -32,6 +32,18 @@ public final class PinCases {
         place = 1;
       }
     }
+
+    /** What a reader sees of the place, twice. */
+    void look(II_Result r) {
+      if (named) {
+        r.r1 = place;
+        VarHandle.acquireFence();
+        r.r2 = place;
+      } else {
+        r.r1 = -1;
+        r.r2 = -1;
+      }
+    }
   }
 
   @JCStressTest
@@ -51,14 +63,7 @@ public final class PinCases {
     @Actor
     public void read(II_Result r) {
       int pin = pins.enter();
-      if (named) {
-        r.r1 = place;
-        VarHandle.acquireFence();
-        r.r2 = place;
-      } else {
-        r.r1 = -1;
-        r.r2 = -1;
-      }
+      look(r);
       pins.exit(pin);
     }
   }
@@ -80,14 +85,7 @@ public final class PinCases {
     @Actor
     public void read(II_Result r) {
       int held = pins.hold();
-      if (named) {
-        r.r1 = place;
-        VarHandle.acquireFence();
-        r.r2 = place;
-      } else {
-        r.r1 = -1;
-        r.r2 = -1;
-      }
+      look(r);
       pins.release(held);
     }
   }
