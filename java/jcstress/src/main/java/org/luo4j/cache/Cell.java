@@ -32,6 +32,7 @@ final class Cell {
   final Writer writer;
   final Memory memory;
   final long hash;
+  private volatile boolean prepared;
 
   Cell() {
     MemoryRegion region = REGIONS[NEXT.getAndIncrement() & CELLS - 1];
@@ -131,6 +132,14 @@ final class Cell {
       put(0); // the place of the one before is kept for this thread
     }
     newPeriods();
+    prepared = true;
+  }
+
+  /** Returns when the other actor has done as under the write lock. */
+  void awaitPrepared() {
+    while (!prepared) {
+      Thread.onSpinWait();
+    }
   }
 
   /** How many slots there are whose entry is the key's. */

@@ -55,20 +55,16 @@ public final class SlotCases {
   @State
   public static class AnOverwrittenKeyIsFoundByWhoRemovesIt {
     private final Cell cell = new Cell();
-    private volatile boolean mayRemove;
 
     @Actor
     public void overwrite(II_Result r) {
       cell.prepareOverwrites(1);
-      mayRemove = true;
       r.r1 = cell.overwrite(1) ? 1 : 0;
     }
 
     @Actor
     public void remove(II_Result r) {
-      while (!mayRemove) {
-        Thread.onSpinWait();
-      }
+      cell.awaitPrepared();
       r.r2 = cell.remove() ? 1 : 0;
     }
   }
@@ -79,20 +75,16 @@ public final class SlotCases {
   @State
   public static class AKeyThatTwoOverwriteHasOneEntry {
     private final Cell cell = new Cell();
-    private volatile boolean mayPut;
 
     @Actor
     public void overwrite() {
       cell.prepareOverwrites(1);
-      mayPut = true;
       cell.overwrite(1);
     }
 
     @Actor
     public void put() {
-      while (!mayPut) {
-        Thread.onSpinWait();
-      }
+      cell.awaitPrepared();
       cell.put(2);
     }
 
@@ -112,12 +104,10 @@ public final class SlotCases {
   @State
   public static class AnOverwrittenKeyIsFoundByWhoReadsIt {
     private final Cell cell = new Cell();
-    private volatile boolean mayGet;
 
     @Actor
     public void overwrite() {
       cell.prepareOverwrites(3);
-      mayGet = true;
       cell.overwrite(1);
       cell.overwrite(2);
       cell.overwrite(3);
@@ -125,9 +115,7 @@ public final class SlotCases {
 
     @Actor
     public void get(I_Result r) {
-      while (!mayGet) {
-        Thread.onSpinWait();
-      }
+      cell.awaitPrepared();
       r.r1 = cell.get();
     }
   }
