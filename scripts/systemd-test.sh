@@ -196,12 +196,7 @@ if [ -n "$kernel" ]; then
 else
 	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --for systemd | tail -n 1)
 fi
-if [ -n "$build" ]; then
-	have mvn || die "no Maven (mvn) to build luo4j with. Install it, or use --no-build with jars that are there"
-	say "building luo4j"
-	(cd "$LUO4J_ROOT" && mvn -B -q -DskipTests package) >&2 || die "Maven could not build luo4j; see above"
-fi
-compgen -G "$jars/*.jar" >/dev/null || die "no jars in $jars. Build luo4j first (leave out --no-build), or name their folder with --guest-lib"
+guest_jars
 [ -f "$luo" ] || die "no $luo. Build luo4j first (leave out --no-build)"
 root=$(root_image "$(root_suite "${suites[@]}")")
 plan_disk "$work" "$kernel"

@@ -329,3 +329,13 @@ guest_tools() {
 guest_kernel() {
 	"$LUO4J_ROOT/scripts/build-kernel.sh" --arch "$ARCH" ${1:+--image "$1"} | tail -n 1
 }
+
+# guest_jars: builds luo4j, unless $build is empty, and checks that $jars has jars.
+guest_jars() {
+	if [ -n "$build" ]; then
+		have mvn || die "no Maven (mvn) to build luo4j with. Install it, or use --no-build with jars that are there"
+		say "building luo4j"
+		(cd "$LUO4J_ROOT" && mvn -B -q -DskipTests package) >&2 || die "Maven could not build luo4j; see above"
+	fi
+	compgen -G "$jars/*.jar" >/dev/null || die "no jars in $jars. Build luo4j first (leave out --no-build), or name their folder with --guest-lib"
+}
