@@ -18,8 +18,6 @@ its path as the last line on stdout. An image that is already in the cache is
 used again; a build that was stopped goes on where it was.
 
   --arch ARCH       x86_64 or aarch64 (default: x86_64)
-  --for systemd     a kernel with what a guest that boots systemd needs as well
-                    (kept beside the plain one; default: the plain one)
   --suite SUITE     Debian suite to take linux-source from
                     (default: trixie-backports, then sid)
   --version X.Y     kernel version (default: the newest in the first suite
@@ -39,11 +37,10 @@ build packages it misses; else it names them. Environment: LUO4J_DEBIAN_MIRROR
 END
 }
 
-arch=x86_64 variant='' suites=(trixie-backports sid) version='' source='' image='' action=build
+arch=x86_64 suites=(trixie-backports sid) version='' source='' image='' action=build
 while [ $# -gt 0 ]; do
 	case $1 in
 	--arch) option_value "$1" $#; arch=$2; shift ;;
-	--for) option_value "$1" $#; variant=$2; shift ;;
 	--suite) option_value "$1" $#; suites=("$2"); shift ;;
 	--version) option_value "$1" $#; version=$2; shift ;;
 	--source) option_value "$1" $#; source=$2; shift ;;
@@ -61,11 +58,6 @@ set_arch "$arch"
 
 cache=$LUO4J_CACHE_DIR/kernel
 configs=("$here/guest/kernel-common.config" "$here/guest/kernel-$ARCH.config")
-case $variant in
-'') ;;
-systemd) configs+=("$here/guest/kernel-systemd.config") ;;
-*) usage_error "--for '$variant' is not: systemd" ;;
-esac
 make_pid=
 trap '[ -z "$make_pid" ] || kill "$make_pid" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
@@ -179,7 +171,7 @@ if [ -n "$source" ]; then
 	[ -f "$source/Kbuild" ] || die "--source: $source is no kernel source tree"
 	[ -d "$source/kernel/liveupdate" ] || die "--source: the kernel in $source has no kernel/liveupdate; LUO came with Linux 6.19"
 	source=$(cd -- "$source" && pwd -P)
-	key=source-$(printf '%s' "$source" | sha256sum | cut -c 1-12)-$ARCH${variant:+-$variant}-$hash
+	key=source-$(printf '%s' "$source" | sha256sum | cut -c 1-12)-$ARCH-$hash
 else
 	found=
 	for suite in "${suites[@]}"; do
@@ -189,7 +181,7 @@ else
 	[ -n "$found" ] || die "no linux-source${version:+-$version} in Debian ${suites[*]}. Choose one that --list shows"
 	read -r version package suite <<<"$found"
 	luo_capable "$version" || die "linux-source-$version in Debian $suite is older than 6.19 and has no LUO. Choose one that --list shows"
-	key=linux-$package-$ARCH${variant:+-$variant}-$hash
+	key=linux-$package-$ARCH-$hash
 fi
 result=$cache/$key.img
 

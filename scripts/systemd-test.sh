@@ -42,8 +42,7 @@ is to preserve the memory. Both ways are measured in one shutdown, with memory o
 
   --suite SUITE        Debian suite of the guest (default: stable, or sid while
                        stable has no systemd 261)
-  --kernel-image FILE  kernel to use (default: the one that
-                       "build-kernel.sh --for systemd" makes)
+  --kernel-image FILE  kernel to use (default: the one build-kernel.sh makes)
   --accel NAME         QEMU accelerator: tcg (default) or kvm
   --memory MIB         memory of the guest (default: 6144)
   --timeout SECONDS    limit for each stage, from one boot to the next
@@ -191,11 +190,7 @@ print_table() {
 
 need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" cpio=cpio setpriv=util-linux /sbin/mkfs.ext4=e2fsprogs \
 	"$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
-if [ -n "$kernel" ]; then
-	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$kernel" | tail -n 1)
-else
-	kernel=$("$here/build-kernel.sh" --arch "$ARCH" --for systemd | tail -n 1)
-fi
+kernel=$(guest_kernel "$kernel")
 guest_jars
 [ -f "$luo" ] || die "no $luo. Build luo4j first (leave out --no-build)"
 root=$(root_image "$(root_suite "${suites[@]}")")
