@@ -8,6 +8,7 @@ set_arch() {
 	ARCH_CROSS=
 	[ "$ARCH" = "$(uname -m)" ] || ARCH_CROSS=$ARCH-linux-gnu-
 	ARCH_CC=${ARCH_CROSS}gcc
+	ARCH_QEMU_USER=qemu-$ARCH-static        # runs one program of it
 	case $ARCH in
 	x86_64)
 		ARCH_DEB=amd64
@@ -33,7 +34,8 @@ set_arch() {
 		ARCH_QEMU=qemu-system-aarch64
 		ARCH_QEMU_PACKAGE=qemu-system-arm
 		ARCH_QEMU_ARGS=(-machine virt)
-		ARCH_QEMU_CPU=max
+		# the kernel signs its return addresses, for which the architecture's own cipher is slow to emulate
+		ARCH_QEMU_CPU=max,pauth-impdef=on
 		ARCH_CONSOLE=ttyAMA0
 		;;
 	*) usage_error "architecture '$ARCH' is not one of: x86_64 aarch64" ;;

@@ -75,11 +75,12 @@ guest_packages() {
 # guest_jre: makes the guest's JRE, or finds it in the cache, and prints its folder.
 guest_jre() {
 	local home key dest source wanted=$GUEST_MODULES
-	local -a modules=()
+	local -a modules=() emulated=()
 	home=$(java_home)
 	source=$("$home/bin/java" -version 2>&1 | sed -n 2p)
 	if ! guest_native; then
 		source=$(guest_packages)
+		emulated=("$ARCH_QEMU_USER" -L "$source")
 		modules=(--module-path "$source/usr/lib/jvm/java-$(java_feature)-openjdk-$ARCH_DEB/jmods")
 		[ -f "${modules[1]}/java.base.jmod" ] || die "no ${modules[1]}/java.base.jmod. Delete $source and run this again"
 	fi
@@ -96,7 +97,7 @@ guest_jre() {
 			--strip-java-debug-attributes --no-man-pages --no-header-files --output "$dest.new.$$" >&2 ||
 			die "jlink failed; is $home a whole JDK (Debian: openjdk-17-jdk-headless)?"
 		# the archive of parsed classes halves the JVM's start-up time
-		! guest_native || "$dest.new.$$/bin/java" -Xshare:dump >/dev/null 2>&1 ||
+		${emulated[@]+"${emulated[@]}"} "$dest.new.$$/bin/java" -XX:TieredStopAtLevel=1 -Xshare:dump >/dev/null 2>&1 ||
 			say "java -Xshare:dump failed: JVMs start more slowly in the guest"
 		mv "$dest.new.$$" "$dest"
 	fi
@@ -321,7 +322,11 @@ guest_work_end() {
 guest_tools() {
 	need_tools "$ARCH_QEMU=$ARCH_QEMU_PACKAGE" cpio=cpio gzip=gzip setpriv=util-linux \
 		/sbin/mkfs.ext4=e2fsprogs "$ARCH_CC_TOOL" "$ARCH_LIBC_TOOL"
-	! guest_native || need_tools /bin/busybox=busybox-static
+	if guest_native; then
+		need_tools /bin/busybox=busybox-static
+	else
+		need_tools "$ARCH_QEMU_USER=qemu-user-static"
+	fi
 }
 
 # guest_kernel [FILE]: prints the kernel image to boot, FILE or the one that
