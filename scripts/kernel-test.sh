@@ -36,6 +36,8 @@ was skipped and every stage was completed.
   --memory MIB                memory of the guest (default: fits the plan)
   --timeout SECONDS           limit for each stage, from one boot to the next
                               (default: 600)
+  --prepare                   make the kernels and the guest's JRE, which later runs
+                              find in the cache folder, and boot nothing
   --no-build                  use the jars that are there; do not run Maven
   --guest-lib DIR             jars for the guest's class path (default:
                               java/cache/target/guest in the checkout)
@@ -50,7 +52,7 @@ END
 }
 
 arch=x86_64 plan=test upgrade=yes kernel='' old_kernel='' limit=600 memory=''
-build=yes jars=$LUO4J_ROOT/java/cache/target/guest keep='' list=''
+build=yes jars=$LUO4J_ROOT/java/cache/target/guest keep='' list='' prepare=''
 GUEST_ACCEL=tcg
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -63,6 +65,7 @@ while [ $# -gt 0 ]; do
 	--accel) option_value "$1" $#; GUEST_ACCEL=$2; shift ;;
 	--memory) option_value "$1" $#; memory=$2; shift ;;
 	--timeout) option_value "$1" $#; limit=$2; shift ;;
+	--prepare) prepare=yes ;;
 	--no-build) build= ;;
 	--guest-lib) option_value "$1" $#; jars=$2; shift ;;
 	--keep) option_value "$1" $#; keep=$2; shift ;;
@@ -122,6 +125,10 @@ elif [ -n "$upgrade" ]; then
 	fi
 fi
 
+if [ -n "$prepare" ]; then
+	guest_jre >/dev/null
+	exit
+fi
 guest_jars
 
 guest_initramfs "$work"

@@ -51,11 +51,14 @@ need_tools() {
 		die "missing: ${missing_probes[*]}. Run: sudo apt-get install --no-install-recommends ${missing[*]}"
 	say "installing packages: ${missing[*]}"
 	log=$(mktemp)
+	mkdir -p "$LUO4J_CACHE_DIR"
+	# apt does not wait for another apt
 	if ! {
-		apt-get -q -o Acquire::Check-Valid-Until=false update &&
+		flock 7 &&
+			apt-get -q -o Acquire::Check-Valid-Until=false update &&
 			DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Check-Valid-Until=false \
 				install --no-install-recommends "${missing[@]}"
-	} >"$log" 2>&1; then
+	} >"$log" 2>&1 7>"$LUO4J_CACHE_DIR/apt-get.lock"; then
 		tail -n 20 "$log" >&2
 		rm -f "$log"
 		die "apt-get could not install: ${missing[*]}. Remove the cause above, then run this again"
