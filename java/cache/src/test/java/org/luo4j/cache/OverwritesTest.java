@@ -20,12 +20,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.testing.Effort;
 
 /** Values overwritten by others of the same size, which takes no lock. */
 class OverwritesTest {
 
-  private static final int PUTS = 200_000;
-  private static final int REMOVALS = 3_000;
+  private static final int PUTS = Effort.of(200_000, 1);
+  private static final int REMOVALS = Effort.of(3_000, 1);
 
   @TempDir Path folder;
   private WarmCache<Integer, ByteBuffer> cache;

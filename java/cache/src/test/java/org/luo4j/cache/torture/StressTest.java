@@ -8,12 +8,13 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.testing.Effort;
 
 /** A short run of what scripts/stress.sh does. */
 class StressTest {
 
   private static final long CAPACITY = 1 << 20;
-  private static final long CALLS = 50_000;
+  private static final long CALLS = Effort.of(50_000, 10_000);
 
   @TempDir Path folder;
 
