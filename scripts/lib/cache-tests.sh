@@ -17,7 +17,7 @@ if [ -n "${build:-}" ]; then
 		die "the build failed; its messages are above"
 fi
 cache_test_classes=
-for folder in core/target/classes cache/target/classes cache/target/test-classes; do
+for folder in core/target/classes core/target/test-classes cache/target/classes cache/target/test-classes; do
 	[ -d "$LUO4J_ROOT/java/$folder" ] || die "no java/$folder; run this without --no-build"
 	cache_test_classes=$cache_test_classes${cache_test_classes:+:}$LUO4J_ROOT/java/$folder
 done

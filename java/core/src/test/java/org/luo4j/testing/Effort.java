@@ -15,4 +15,9 @@ public final class Effort {
   public static int of(int times, int least) {
     return Math.max(least, (int) (times * (long) PERCENT / 100));
   }
+
+  /** How long such a processor takes for what others do in so long, in any unit. */
+  public static long time(long time) {
+    return time * 100 / PERCENT;
+  }
 }

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
 import org.luo4j.cache.Start;
 import org.luo4j.cache.torture.Findings.Kind;
+import org.luo4j.testing.Effort;
 
 /**
  * Rounds of a JVM that attaches to what the one before it left, checks it, works, and is killed by
@@ -110,7 +111,7 @@ final class Kills {
       trigger = "attached";
       most = 100_000;
     }
-    long delayMicros = first + random.nextInt(most);
+    long delayMicros = Effort.time(first + random.nextInt(most));
     List<String> arguments =
         List.of(
             folder.toString(),
@@ -118,7 +119,7 @@ final class Kills {
             Integer.toString(epoch),
             Long.toString(random.nextLong()),
             then,
-            Integer.toString(millis));
+            Long.toString(Effort.time(millis)));
     try (Jvm jvm = new Jvm(folder, Victim.class, arguments)) {
       String phase = "starting";
       String line;
