@@ -195,5 +195,33 @@ if [ ${#platforms[@]} -eq ${#NATIVE_PLATFORMS[@]} ]; then
 	refused "glibc's for musl" linux-x86_64-musl 'needs versions of symbols, GLIBC_2.2.5' "$work/linux-x86_64/libluo4j.so"
 	refused "musl's for glibc" linux-aarch64 "it needs no version of glibc's symbols" "$work/linux-aarch64-musl/libluo4j.so"
 fi
+# checked_jar TEST STATUS WORDS: the check of $work/jar, packed, must end with
+# STATUS (0 or 1) and print these words.
+checked_jar() {
+	local report status=0
+	"$(native_jdk)/bin/jar" --create --file "$work/luo4j.jar" -C "$work/jar" org
+	report=$(native_check_jar "$work/luo4j.jar") || status=1
+	if [ $status -ne "$2" ] || [[ $report != *"$3"* ]]; then
+		result FAIL "$1" "status $status, not $2, or not with '$3': $report"
+	else
+		result PASS "$1"
+	fi
+}
+
+if [ ${#platforms[@]} -eq ${#NATIVE_PLATFORMS[@]} ]; then
+	need_tools unzip=unzip
+	for platform in "${platforms[@]}"; do
+		mkdir -p "$work/jar/org/luo4j/native/$platform"
+		cp "$work/$platform/libluo4j.so" "$work/jar/org/luo4j/native/$platform/"
+	done
+	checked_jar 'jar with the four' 0 'linux-aarch64-musl: aarch64, needs libc.so'
+	printf 'x' >"$work/jar/org/luo4j/native/notes"
+	checked_jar 'check refuses a jar with another file' 1 'native/notes'
+	rm "$work/jar/org/luo4j/native/notes"
+	cp "$work/good.so" "$work/jar/org/luo4j/native/linux-aarch64-musl/libluo4j.so"
+	checked_jar "check refuses a jar with glibc's for musl" 1 "linux-aarch64-musl: it needs the libraries"
+	rm "$work/jar/org/luo4j/native/linux-aarch64-musl/libluo4j.so"
+	checked_jar 'check refuses a jar without one of the four' 1 'has not just the libraries for'
+fi
 printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
 [ $failed -eq 0 ] && [ $skipped -eq 0 ]

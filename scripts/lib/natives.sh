@@ -103,7 +103,8 @@ native_jdk() {
 }
 
 # native_build SOURCE FOLDER PLATFORM: builds FOLDER/libluo4j.so, and load_test
-# beside it, from the checkout SOURCE. What the tools say goes to stderr if they fail.
+# beside it, from the checkout SOURCE; nothing is left of an earlier configuration.
+# What the tools say goes to stderr if they fail.
 native_build() {
 	local source=$1 dir=$2 platform=$3 machine log musl
 	local -a options=()
@@ -115,12 +116,13 @@ native_build() {
 		musl=$(native_musl "$machine")
 		options+=("-DLUO4J_MUSL=$musl")
 	fi
+	rm -rf "$dir/CMakeCache.txt" "$dir/CMakeFiles"
 	mkdir -p "$dir"
 	log=$dir/build.log
 	if ! { cmake -S "$source" -B "$dir" -DLUO4J_JAVA_HOME="$(native_jdk)" "${options[@]}" &&
 		cmake --build "$dir"; } >"$log" 2>&1; then
 		tail -n 30 "$log" >&2
-		die "$platform was not built; see above, or $log. If its compiler or JDK was replaced, remove $dir"
+		die "$platform was not built; see above, or $log"
 	fi
 }
 
