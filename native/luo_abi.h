@@ -56,6 +56,21 @@ _Static_assert(sizeof(struct luo_name_arg) == 72, "luo_name_arg is 72 bytes");
 _Static_assert(LUO_CREATE_SESSION == 0xBA00, "the generic ioctl encoding: other machines differ");
 _Static_assert(sizeof(void *) == 8, "a 64-bit machine");
 
+/* linux/stat.h, which musl's headers come without. */
+#define LUO_STATX_SIZE 0x200U
+#define LUO_STATX_BLOCKS 0x400U
+
+struct luo_statx {
+    uint8_t before_size[40];
+    uint64_t size;   /* with LUO_STATX_SIZE */
+    uint64_t blocks; /* of 512 bytes, with LUO_STATX_BLOCKS */
+    uint8_t after_blocks[200];
+};
+
+_Static_assert(sizeof(struct luo_statx) == 256, "luo_statx is 256 bytes");
+_Static_assert(offsetof(struct luo_statx, size) == 40, "size at 40");
+_Static_assert(offsetof(struct luo_statx, blocks) == 48, "blocks at 48");
+
 /* Huge folios are mapped by PMD: 2 MiB with 4 KiB pages. */
 #define LUO_MAP_ALIGNMENT (INT64_C(2) << 20)
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -71,14 +72,16 @@ static int send_message(int fd, const struct sockaddr_un *to, int to_length,
         size_t bytes = message.fd_count * sizeof(int);
         memset(&control, 0, sizeof control);
         header.msg_control = &control;
-        header.msg_controllen = CMSG_SPACE(bytes);
+        /* Lengths are size_t in glibc, socklen_t in musl. */
+        header.msg_controllen = (socklen_t)CMSG_SPACE(bytes);
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(bytes);
+        control.header.cmsg_len = (socklen_t)CMSG_LEN(bytes);
         memcpy(CMSG_DATA(&control.header), message.fds, bytes);
     }
-    ssize_t sent;
-    UNINTERRUPTED(sent, sendmsg(fd, &header, MSG_NOSIGNAL));
+    /* By number: musl's sendmsg has room for 252 fds only. Its padding, which it clears, is 0 here. */
+    int64_t sent;
+    UNINTERRUPTED(sent, syscall(SYS_sendmsg, fd, &header, MSG_NOSIGNAL));
     return sent < 0 ? -errno : 0;
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,7 +63,7 @@ int luo_session_name(int session, uint8_t name[LUO_NAME_LENGTH]) {
 }
 
 int luo_ioctl(int fd, int request, void *argument) {
-    return (int)RESULT(ioctl(fd, (unsigned long)request, argument));
+    return (int)RESULT(ioctl(fd, request, argument));
 }
 
 int luo_memfd_create(const char *name, unsigned int flags) {
@@ -119,17 +118,24 @@ int luo_add_seals(int fd, int seals) {
     return (int)RESULT(fcntl(fd, F_ADD_SEALS, seals));
 }
 
-/* statx(2) rather than fstat(2), whose symbol in a new glibc would bind the library to that glibc. */
+/*
+ * statx(2), as fstat(2)'s symbol in a new glibc would bind the library to that glibc; and by number, as
+ * musl has the wrapper from 1.2.5 on only.
+ */
+static int64_t status_of(int fd, unsigned int fields, struct luo_statx *status) {
+    return RESULT(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, fields, status));
+}
+
 int64_t luo_size(int fd) {
-    struct statx st;
-    return statx(fd, "", AT_EMPTY_PATH, STATX_SIZE, &st) < 0 ? -(int64_t)errno
-                                                             : (int64_t)st.stx_size;
+    struct luo_statx status;
+    int64_t rc = status_of(fd, LUO_STATX_SIZE, &status);
+    return rc < 0 ? rc : (int64_t)status.size;
 }
 
 int64_t luo_allocated(int fd) {
-    struct statx st;
-    return statx(fd, "", AT_EMPTY_PATH, STATX_BLOCKS, &st) < 0 ? -(int64_t)errno
-                                                               : (int64_t)st.stx_blocks * 512;
+    struct luo_statx status;
+    int64_t rc = status_of(fd, LUO_STATX_BLOCKS, &status);
+    return rc < 0 ? rc : (int64_t)status.blocks * 512;
 }
 
 int luo_truncate(int fd, int64_t size) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
@@ -46,6 +47,14 @@ int main(void) {
     puts("compared with linux/liveupdate.h");
 #else
     puts("linux/liveupdate.h is not installed: compared with the documented numbers only");
+#endif
+
+#ifdef STATX_SIZE
+    CHECK_EQUAL(STATX_SIZE, LUO_STATX_SIZE);
+    CHECK_EQUAL(STATX_BLOCKS, LUO_STATX_BLOCKS);
+    CHECK_EQUAL(sizeof(struct statx), sizeof(struct luo_statx));
+    CHECK_EQUAL(offsetof(struct statx, stx_size), offsetof(struct luo_statx, size));
+    CHECK_EQUAL(offsetof(struct statx, stx_blocks), offsetof(struct luo_statx, blocks));
 #endif
 
     /* The numbers that the Java side states in org.luo4j.internal.bridge.Abi. */

@@ -16,9 +16,17 @@ public final class Machine {
 
   private Machine() {}
 
-  /** "linux-x86_64", "linux-aarch64", ...: the name of the folder that a jar's library is in. */
+  /**
+   * "linux-x86_64", "linux-aarch64-musl", ...: the name of the folder that a jar's library is in.
+   * Where no C library is named it is the system's usual one, glibc on Linux.
+   */
   public static String platform() {
-    return osName() + "-" + archName();
+    return osName() + "-" + archName() + (isMusl() ? "-musl" : "");
+  }
+
+  /** Whether this JVM's C library is musl. */
+  public static boolean isMusl() {
+    return osName().equals("linux") && CLibrary.isMusl();
   }
 
   /** Null when the native bridges may be used, else why not. */

@@ -426,7 +426,7 @@ public final class JnaBridge implements Bridge {
     /**
      * JNA throws a plain Error for a library of another release, else the kinds of LinkageError.
      */
-    private static String whyUnavailable(Throwable thrown) {
+    static String whyUnavailable(Throwable thrown) {
       Throwable root = thrown;
       while (root.getCause() != null) {
         root = root.getCause();
@@ -438,6 +438,18 @@ public final class JnaBridge implements Bridge {
       }
       if (root.toString().contains(IllegalCallerException.class.getName())) {
         return Machine.NATIVE_ACCESS_DENIED;
+      }
+      if (root.toString().contains("looking up function")) {
+        return "this JVM's C library lacks a function ("
+            + root.toString().strip()
+            + "): JNA needs glibc 2.28 or musl 1.2.5, or later ones; use JNI, which needs less";
+      }
+      // The words of musl's loader.
+      if (root.toString().contains("symbol not found")) {
+        return "JNA's jar has libraries for glibc only, and this JVM runs on musl ("
+            + root.toString().strip()
+            + "): set -Djna.boot.library.path to the folder of a libjnidispatch.so of this JNA's"
+            + " release for musl, as Alpine's package java-jna-native installs it in /usr/lib";
       }
       String folder = System.getProperty("jna.tmpdir");
       return "JNA could not load its own library: "

@@ -8,7 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.stream.Collectors;
 import org.apache.commons.io.FileUtils;
+import org.luo4j.internal.bridge.ElfFile;
 import org.luo4j.internal.bridge.Machine;
 
 /**
@@ -25,6 +28,10 @@ final class NativeLibrary {
   static final String TMP_PROPERTY = "luo4j.tmpdir";
 
   private static final String FILE_NAME = "libluo4j.so";
+
+  /** Those that a published jar carries libraries for. */
+  private static final List<String> PLATFORMS =
+      List.of("linux-x86_64", "linux-aarch64", "linux-x86_64-musl", "linux-aarch64-musl");
 
   private static boolean loaded;
 
@@ -68,7 +75,7 @@ final class NativeLibrary {
   }
 
   private static void loadFromJar() throws IOException {
-    String resource = "/org/luo4j/native/" + Machine.platform() + "/" + FILE_NAME;
+    String resource = resource(Machine.platform());
     try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
       if (in == null) {
         throw new IOException(
@@ -76,7 +83,9 @@ final class NativeLibrary {
                 + Machine.platform()
                 + " ("
                 + resource
-                + "): build it with cmake and set -D"
+                + "), but for "
+                + carried()
+                + ": build it with cmake and set -D"
                 + PATH_PROPERTY
                 + ", or use JNA");
       }
@@ -96,6 +105,18 @@ final class NativeLibrary {
         FileUtils.deleteDirectory(folder.toFile());
       }
     }
+  }
+
+  private static String resource(String platform) {
+    return "/org/luo4j/native/" + platform + "/" + FILE_NAME;
+  }
+
+  private static String carried() {
+    String carried =
+        PLATFORMS.stream()
+            .filter(platform -> NativeLibrary.class.getResource(resource(platform)) != null)
+            .collect(Collectors.joining(", "));
+    return carried.isEmpty() ? "none" : carried;
   }
 
   private static Path privateFolder(Path parent) throws IOException {
@@ -151,6 +172,14 @@ final class NativeLibrary {
       return "; a file can be loaded by one class loader only: unset -D"
           + PATH_PROPERTY
           + ", or load luo4j in a class loader that both share";
+    }
+    if (message.contains("libc.so:") && !Machine.isMusl()) {
+      return "; it was built for musl, and this JVM runs on glibc: use the library for "
+          + Machine.platform();
+    }
+    if (message.contains("symbol not found") && Machine.isMusl()) {
+      return "; was it built for glibc? This JVM runs on musl: use the library for "
+          + Machine.platform();
     }
     return "";
   }

@@ -12,6 +12,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,6 +83,25 @@ class JnaLoadingTest {
     try (FreshLoader loader = FreshLoader.without(Native.class)) {
       IOException refused = assertThrows(IOException.class, () -> loader.call(RoundTrip.Jna.class));
       assertTrue(refused.getMessage().contains("net.java.dev.jna:jna"), refused.getMessage());
+    }
+  }
+
+  /** What musl's loader says of the library in JNA's jar. */
+  @Test
+  void onMuslItSaysWhichLibraryOfJnasToInstall() {
+    String said = "Error relocating /tmp/jna1.tmp: __strdup: symbol not found";
+    String reason = JnaBridge.LibC.whyUnavailable(new UnsatisfiedLinkError(said));
+    for (String word : List.of(said, "musl", "-Djna.boot.library.path", "java-jna-native")) {
+      assertTrue(reason.contains(word), word + " is not in: " + reason);
+    }
+  }
+
+  @Test
+  void aCLibraryThatLacksAFunctionIsNamedWithTheVersionsThatDoNot() {
+    String said = "Error looking up function 'statx': Symbol not found: statx";
+    String reason = JnaBridge.LibC.whyUnavailable(new UnsatisfiedLinkError(said));
+    for (String word : List.of(said, "glibc 2.28", "musl 1.2.5", "use JNI")) {
+      assertTrue(reason.contains(word), word + " is not in: " + reason);
     }
   }
 

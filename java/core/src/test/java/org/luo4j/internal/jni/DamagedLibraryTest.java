@@ -3,10 +3,12 @@ package org.luo4j.internal.jni;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -140,7 +142,7 @@ class DamagedLibraryTest {
 
   @Test
   void aLibraryOfAnotherMachineIsRefusedWithBothNumbers() throws Exception {
-    boolean here = Machine.platform().equals("linux-x86_64");
+    boolean here = Machine.platform().contains("-x86_64");
     byte[] other = library.clone();
     other[MACHINE_OFFSET] = (byte) (here ? 183 : 62);
     other[MACHINE_OFFSET + 1] = 0;
@@ -148,6 +150,19 @@ class DamagedLibraryTest {
     assertRefused("other.so", answer);
     assertTrue(answer.contains("ELF machine " + (here ? 183 : 62)), answer);
     assertTrue(answer.contains(Machine.platform() + " is " + (here ? 62 : 183)), answer);
+  }
+
+  /** musl's C library is libc.so, which glibc's loader does not find, or finds a linker script. */
+  @Test
+  void aLibraryForMuslIsRefusedWithThePlatformToUse() throws Exception {
+    assumeFalse(Machine.isMusl(), "this JVM runs on musl");
+    String bytes = new String(library, StandardCharsets.ISO_8859_1);
+    byte[] other =
+        bytes.replace("libc.so.6\0", "libc.so\0\0\0").getBytes(StandardCharsets.ISO_8859_1);
+    String answer = load(Map.of("musl.so", other)).get("musl.so");
+    assertRefused("musl.so", answer);
+    assertTrue(answer.contains("built for musl, and this JVM runs on glibc"), answer);
+    assertTrue(answer.contains("use the library for " + Machine.platform()), answer);
   }
 
   @Test
