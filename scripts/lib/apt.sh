@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Reads Debian suites other than the machine's own, with a private apt state:
 # the machine's sources, lists and package database are left as they are.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034
 # Everything that differs between the architectures of the test kernel and its
 # virtual machine. Sourced, not run. Needs common.sh.

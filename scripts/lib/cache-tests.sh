@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Sets java, and cache_test_classes, a class path with java/cache and the
 # programs among its tests; builds it unless $build is empty. Sourced after

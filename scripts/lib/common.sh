@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Helpers shared by the scripts in this folder's parent. Sourced, not run.
 # Everything for people goes to stderr; stdout is left to results.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Makes and boots the test guest: a JRE, the class path and the next kernel on
 # a read-only disk, and an initramfs that holds only busybox, init and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Counts and shows what a test guest reports. Sourced, not run. Needs
 # common.sh. $log is the guest's console log.

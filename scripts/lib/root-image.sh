@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Makes the root image of a guest that boots Debian's systemd on a kernel of
 # ours. Sourced, not run. Needs common.sh, arch.sh and apt.sh.

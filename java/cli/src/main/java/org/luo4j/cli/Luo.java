@@ -44,6 +44,13 @@ public final class Luo implements Runnable {
 
   @Spec private CommandSpec spec;
 
+  Luo() {}
+
+  /**
+   * Runs the command that the arguments name, and ends the JVM with its exit status.
+   *
+   * @param args as on the command line, without {@code luo}
+   */
   public static void main(String[] args) {
     System.exit(commandLine().execute(args));
   }
@@ -55,6 +62,7 @@ public final class Luo implements Runnable {
     return line;
   }
 
+  /** Answers a command line that names no command: a ParameterException. */
   @Override
   public void run() {
     throw new ParameterException(spec.commandLine(), "name a COMMAND");
