@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Another platform than that of this machine's C compiler, with Debian's compilers:
 #   cmake -S . -B build -DCMAKE_TOOLCHAIN_FILE=native/cross.cmake -DLUO4J_PLATFORM=linux-aarch64
 # For musl -DLUO4J_MUSL= names a folder that Debian's packages musl and musl-dev of that machine were

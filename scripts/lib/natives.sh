@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # The platforms of libluo4j.so: how it is built for each, and what must hold of
 # it. Sourced, not run. Needs common.sh and apt.sh.
