@@ -88,7 +88,7 @@ build() {
 			-DaltDeploymentRepository="release::file://$to" deploy \
 			dependency:list -DincludeScope=runtime -DoutputAbsoluteArtifactFilename=true -DoutputFile=target/runtime.txt
 	) >"$log" 2>&1; then
-		grep -E '^\[?(ERROR|error)' "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
+		grep -E 'ERROR\] .|error: ' "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
 		die "the $name build failed; see above, and with --keep DIR all of it in DIR/$name.log"
 	fi
 }
