@@ -185,7 +185,7 @@ check_pom() {
 	[ "$(pom_value "$pom" /project/version)" = "$version" ] || printf 'version is not %s\n' "$version"
 	# shellcheck disable=SC2016 # the text itself
 	! sed 's/\${project\.version}//' "$pom" | grep -nF -e '-SNAPSHOT' -e '${' || printf 'of what is above a release has nothing\n'
-	# Compile scope: luo4j's module names them, and javac wants the modules of modules.
+	# compile scope: the modules name them, and javac wants the modules that a module requires
 	found=$(dependencies_of "$pom")
 	diff <(wanted_dependencies "$1") <(printf '%s' "${found:+$found$'\n'}") |
 		sed -n 's/^</not among the dependencies:/p; s/^>/not to be among the dependencies:/p'
@@ -203,19 +203,31 @@ dependencies_of() {
 	done | sed "s/ $/ compile/; s/\\\${project\.version}/$version/" | LC_ALL=C sort
 }
 
+# wanted_dependencies ARTIFACT: those that the tree's POM has not for tests, in the versions that Maven found.
 wanted_dependencies() {
-	local parent=$LUO4J_ROOT/pom.xml artifact
+	local artifact name module
 	case $1 in
-	luo4j)
-		printf 'commons-io:commons-io:%s compile\n' "$(pom_value "$parent" /project/properties/commons-io.version)"
-		printf 'net.java.dev.jna:jna:%s compile\n' "$(pom_value "$parent" /project/properties/jna.version)"
-		;;
-	luo4j-cache) printf 'org.luo4j:luo4j:%s compile\n' "$version" ;;
+	luo4j-cli) ;;
 	luo4j-bom)
 		for artifact in "${RELEASE_JARS[@]}"; do
 			printf 'org.luo4j:%s:%s compile\n' "$artifact" "$version"
 		done | LC_ALL=C sort
 		;;
+	*)
+		module=$(module_of "$1")
+		while IFS= read -r name; do
+			printf '%s:%s compile\n' "$name" "$(sed -n "s/^ *$name:jar:\([^:]*\):.*/\1/p" \
+				"$work/first/luo4j/java/$module/target/runtime.txt")"
+		done < <(dependencies_of "$LUO4J_ROOT/java/$module/pom.xml" | sed -n 's/:[^:]* compile$//p')
+		;;
+	esac
+}
+
+# module_of ARTIFACT: its folder in java.
+module_of() {
+	case $1 in
+	luo4j) printf 'core\n' ;;
+	*) printf '%s\n' "${1#luo4j-}" ;;
 	esac
 }
 
@@ -268,8 +280,8 @@ module_name() {
 
 # check_resources ARTIFACT JAR: the metadata for native images, where the tree has any, is in the jar.
 check_resources() {
-	local dir=$LUO4J_ROOT/java/${1#luo4j-}/src/main/resources file
-	[ "$1" != luo4j ] || dir=$LUO4J_ROOT/java/core/src/main/resources
+	local dir file
+	dir=$LUO4J_ROOT/java/$(module_of "$1")/src/main/resources
 	[ -d "$dir/META-INF/native-image" ] || return 0
 	while IFS= read -r file; do
 		unzip -p "$2" "$file" 2>/dev/null | cmp -s - "$dir/$file" || printf '%s is not in the jar as it is in the tree\n' "$file"
@@ -278,8 +290,8 @@ check_resources() {
 
 # check_bill ARTIFACT: each dependency at run time is in the bill, with its version and the hash of its file.
 check_bill() {
-	local module=${1#luo4j-} json xml group artifact type rest file found version_of count=0
-	[ "$1" != luo4j ] || module=core
+	local module json xml group artifact type rest file found version_of count=0
+	module=$(module_of "$1")
 	json=$(file_of "$1" -cyclonedx.json) xml=$(file_of "$1" -cyclonedx.xml)
 	[ "$(jq -r '.metadata.timestamp // "none"' "$json")" = none ] || printf 'the bill has a time: no two of them are alike\n'
 	[ "$(jq -r '.metadata.component.purl' "$json")" = "pkg:maven/org.luo4j/$1@$version?type=jar" ] ||
