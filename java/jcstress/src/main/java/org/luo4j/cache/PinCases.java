@@ -6,10 +6,12 @@ import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
 import java.lang.invoke.VarHandle;
 import org.openjdk.jcstress.annotations.Actor;
+import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
 import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.II_Result;
+import org.openjdk.jcstress.infra.results.I_Result;
 
 /**
  * What is given up in a period may be written over two periods later, by who has begun them: no
@@ -108,6 +110,46 @@ public final class PinCases {
       r.r1 = named ? place : -1;
       VarHandle.acquireFence();
       r.r2 = pins.period() - period <= 1 ? 1 : 0;
+    }
+  }
+
+  @JCStressTest
+  @Outcome(id = "0", expect = ACCEPTABLE, desc = "each holder has seen what the one before did")
+  @Outcome(expect = FORBIDDEN, desc = "two at a time, or one that has not seen it")
+  @State
+  public static class AStripeHasOneHolder {
+    private static final int STRIPE = 5;
+
+    private final Pins pins = new Pins();
+    private int places;
+    private int first;
+    private int second;
+
+    private int holdOften() {
+      int held = 0;
+      for (int i = 0; i < 10; i++) {
+        if (pins.hold(STRIPE) == STRIPE) {
+          places++;
+          held++;
+          pins.release(STRIPE);
+        }
+      }
+      return held;
+    }
+
+    @Actor
+    public void one() {
+      first = holdOften();
+    }
+
+    @Actor
+    public void other() {
+      second = holdOften();
+    }
+
+    @Arbiter
+    public void count(I_Result r) {
+      r.r1 = first + second - places;
     }
   }
 }
