@@ -299,6 +299,19 @@ final class Cell {
     return LAYOUT.small() + LAYOUT.smallBytes();
   }
 
+  /** An empty place of the key's slot, other than this one: in its other bucket, if it has two. */
+  long otherPlace(long place) {
+    Index index = reader.index;
+    long first = index.first(hash);
+    boolean inFirst = place >= first && place < first + CacheFormat.BUCKET_BYTES;
+    long other = inFirst ? index.other(first, Index.tag(hash)) : first;
+    long next = other;
+    while (next == place || word(next) != Index.EMPTY) {
+      next += 8;
+    }
+    return next;
+  }
+
   /** How many slots there are whose entry is the key's. */
   int slotsOfKey() {
     int count = 0;

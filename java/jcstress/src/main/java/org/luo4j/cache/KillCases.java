@@ -24,7 +24,7 @@ public final class KillCases {
   @Outcome(id = "0", expect = ACCEPTABLE, desc = "whole where there is a check")
   @Outcome(expect = FORBIDDEN, desc = "a check over bytes that are not its entry's")
   @State
-  public static class WhatHasACheckIsWhole extends Watch {
+  public static class WhatHasACheckIsWhole extends Watch.OfCell {
 
     @Actor
     public void overwrite() {
@@ -51,7 +51,7 @@ public final class KillCases {
   }
 
   /** Each key is put once, so that nothing dies. */
-  abstract static class Puts extends Watch {
+  abstract static class Puts extends Watch.OfCell {
     final void put() {
       for (int n = 0; n < 12; n++) {
         cell.put(Cell.key(n), n);
@@ -110,7 +110,7 @@ public final class KillCases {
   @Outcome(id = "0", expect = ACCEPTABLE, desc = "whole where a slot names it")
   @Outcome(expect = FORBIDDEN, desc = "a slot names what is not whole")
   @State
-  public static class WhatASlotNamesIsWhole extends Watch {
+  public static class WhatASlotNamesIsWhole extends Watch.OfCell {
     private final long place;
 
     public WhatASlotNamesIsWhole() {
@@ -145,7 +145,7 @@ public final class KillCases {
   @Outcome(id = "0", expect = ACCEPTABLE, desc = "an entry of a size, and the next behind it")
   @Outcome(expect = FORBIDDEN, desc = "the ring cannot be walked")
   @State
-  public static class TheRingCanBeWalked extends Watch {
+  public static class TheRingCanBeWalked extends Watch.OfCell {
 
     /** Of other lengths, but the same size. */
     private final byte[] other = {1, 2, 3, 4};
@@ -188,7 +188,7 @@ public final class KillCases {
   @Outcome(id = "3", expect = FORBIDDEN, desc = "dead before an overwrite has taken its slot")
   @Outcome(id = "4", expect = FORBIDDEN, desc = "dead before its slot names where it was moved to")
   @State
-  public static class WhatIsDeadNoSlotNames extends Watch {
+  public static class WhatIsDeadNoSlotNames extends Watch.OfCell {
     private final long[] places = new long[4];
 
     /** Where the entry lies that the one kills; -1: not known yet. */
@@ -244,7 +244,7 @@ public final class KillCases {
   @Outcome(id = "1", expect = FORBIDDEN, desc = "a slot names what the tail has passed")
   @Outcome(id = "2", expect = FORBIDDEN, desc = "the tail has passed what is alive")
   @State
-  public static class WhatTheTailHasPassedIsDead extends Watch {
+  public static class WhatTheTailHasPassedIsDead extends Watch.OfCell {
 
     /** So many that the live bytes are at their limit: each put evicts the oldest entry. */
     private static final int KEYS = 57;
@@ -355,7 +355,7 @@ public final class KillCases {
   @Outcome(id = "1", expect = FORBIDDEN, desc = "a slot in both of its places")
   @Outcome(id = "2", expect = FORBIDDEN, desc = "a slot in none, and no record of it")
   @State
-  public static class TheMoveUnderWayIsWrittenDown extends Watch {
+  public static class TheMoveUnderWayIsWrittenDown extends Watch.OfCell {
     private static final int KEYS = 4;
 
     private final long[] slots = new long[KEYS];
@@ -419,7 +419,7 @@ public final class KillCases {
   @Outcome(id = "0", expect = ACCEPTABLE, desc = "a whole cache, or none")
   @Outcome(expect = FORBIDDEN, desc = "the magic number over parts of two caches")
   @State
-  public static class TheMagicNumberIsFirstToGoAndLastToCome extends Watch {
+  public static class TheMagicNumberIsFirstToGoAndLastToCome extends Watch.OfCell {
     private static final long SEED = 2;
 
     private final long place;
@@ -459,7 +459,7 @@ public final class KillCases {
   @Outcome(id = "0", expect = ACCEPTABLE, desc = "all there, all gone, or said to be going")
   @Outcome(expect = FORBIDDEN, desc = "some are gone, and nothing says so")
   @State
-  public static class AClearUnderWayIsWrittenDown extends Watch {
+  public static class AClearUnderWayIsWrittenDown extends Watch.OfCell {
     private static final int KEYS = 6;
 
     private final long[] places = new long[KEYS];

@@ -21,7 +21,7 @@ public final class RingCases {
   private RingCases() {}
 
   /** The key's entry is the oldest, and moved on as the ring goes round. */
-  abstract static class Round extends Watch {
+  abstract static class Round extends Watch.OfCell {
     private final byte[] other = Cell.key(200);
 
     Round() {

@@ -24,29 +24,30 @@ public final class SlotCases {
   @Outcome(id = "0", expect = ACCEPTABLE, desc = "found")
   @Outcome(expect = FORBIDDEN, desc = "missed")
   @State
-  public static class ASlotThatIsMovedIsFound {
-    private final Cell cell = new Cell();
+  public static class ASlotThatIsMovedIsFound extends Watch.OfCell {
     private final long place;
     private final long target;
 
     public ASlotThatIsMovedIsFound() {
       cell.put(0);
-      Index index = cell.reader.index;
       place = cell.reader.find(Cell.KEY, cell.hash);
-      long first = index.first(cell.hash);
-      long other = index.other(first, Index.tag(cell.hash));
-      target = place >= first && place < first + CacheFormat.BUCKET_BYTES ? other + 8 : first + 8;
+      target = cell.otherPlace(place);
     }
 
     @Actor
     public void move() {
-      cell.reader.index.move(place, target);
-      cell.reader.index.move(target, place);
+      change(
+          () -> {
+            for (int n = 0; n < 10; n++) {
+              cell.reader.index.move(place, target);
+              cell.reader.index.move(target, place);
+            }
+          });
     }
 
     @Actor
     public void get(I_Result r) {
-      r.r1 = cell.get();
+      r.r1 = watch(cell::get);
     }
   }
 
@@ -95,6 +96,43 @@ public final class SlotCases {
     public void count(II_Result r) {
       r.r1 = cell.slotsOfKey();
       r.r2 = cell.get();
+    }
+  }
+
+  /** The slot is moved to its other place and back, as to make room. */
+  @JCStressTest
+  @Outcome(id = "1, 0", expect = ACCEPTABLE, desc = "one entry, of the last overwrite")
+  @Outcome(expect = FORBIDDEN, desc = "an overwrite that was done is lost")
+  @State
+  public static class AMoveLosesNoOverwrite {
+    private static final int TIMES = 12;
+
+    private final Cell cell = new Cell();
+    private int last;
+
+    @Actor
+    public void overwrite() {
+      cell.prepareOverwrites(TIMES);
+      for (int n = 1; n <= TIMES; n++) {
+        last = cell.overwrite(n) ? n : last;
+      }
+    }
+
+    @Actor
+    public void move() {
+      cell.awaitPrepared();
+      long place = cell.reader.find(Cell.KEY, cell.hash);
+      long target = cell.otherPlace(place);
+      for (int n = 0; n < TIMES; n++) {
+        cell.reader.index.move(place, target);
+        cell.reader.index.move(target, place);
+      }
+    }
+
+    @Arbiter
+    public void compare(II_Result r) {
+      r.r1 = cell.slotsOfKey();
+      r.r2 = cell.get() - last;
     }
   }
 

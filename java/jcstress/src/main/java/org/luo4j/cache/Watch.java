@@ -4,15 +4,14 @@ package org.luo4j.cache;
 import java.util.function.IntSupplier;
 
 /**
- * A cell that one actor changes while the other looks on, over and over until the change is done:
- * each look may come between any two stores.
+ * What one actor changes while the other looks on, over and over until the change is done: each
+ * look may come between any two stores.
  */
 abstract class Watch {
 
   /** What a look gives that saw nothing wrong. */
   static final int AS_IT_MUST_BE = 0;
 
-  final Cell cell = new Cell();
   private volatile boolean over;
 
   /** The first actor's change, to its end. */
@@ -34,5 +33,10 @@ abstract class Watch {
       seen = seen == AS_IT_MUST_BE ? now : seen;
     } while (!last);
     return seen;
+  }
+
+  /** Of a cell. */
+  abstract static class OfCell extends Watch {
+    final Cell cell = new Cell();
   }
 }

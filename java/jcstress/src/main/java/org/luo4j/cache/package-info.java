@@ -42,7 +42,8 @@
  *     <td>SlotCases.AnOverwrittenKeyIsFoundByWhoReadsIt, ...ByWhoRemovesIt</td></tr>
  * <tr><td>slots change by compare-and-set, against overwrites</td>
  *     <td>Index.replace, Overwrites.put</td>
- *     <td>SlotCases.AKeyThatTwoOverwriteHasOneEntry, AnOverwrittenKeyIsFoundByWhoRemovesIt</td></tr>
+ *     <td>SlotCases.AKeyThatTwoOverwriteHasOneEntry, AnOverwrittenKeyIsFoundByWhoRemovesIt,
+ *     AMoveLosesNoOverwrite</td></tr>
  * <tr><td>and against the count of uses</td><td>Reader.locate</td>
  *     <td>SlotCases.ACountedUseRevivesNoSlot</td></tr>
  * <tr><td>a slot that is as before may name another entry two periods later</td>
