@@ -442,8 +442,13 @@ public final class KillCases {
     private int look() {
       boolean begun =
           cell.word(place) == Index.EMPTY || cell.word(CacheFormat.SEED_AT) != Cell.SEED;
-      if (!begun || cell.word(CacheFormat.MAGIC_AT) != CacheFormat.MAGIC) {
+      long magic = cell.word(CacheFormat.MAGIC_AT);
+      int check = cell.region.getIntAcquire(CacheFormat.CRC_AT);
+      if (!begun || magic != CacheFormat.MAGIC) {
         return AS_IT_MUST_BE;
+      }
+      if (check == 0) { // as before the fields are there
+        return 1;
       }
       ByteBuffer header = CacheFormat.header(cell.region);
       boolean whole =
