@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
@@ -272,6 +273,7 @@ final class CacheFormat {
       Codec<?> keys,
       Codec<?> values) {
     memory.putLongVolatile(MAGIC_AT, BEING_MADE);
+    VarHandle.storeStoreFence(); // what is written from now on is not there before that is
     if (!isZero) {
       memory.fill(8, HEADER_BYTES - 8, (byte) 0);
       memory.fill(l.index, l.buckets * BUCKET_BYTES, (byte) 0);

@@ -67,7 +67,11 @@ final class Pins {
    * @return the stripe, 0 to 31; -1 while another thread holds this thread's
    */
   int hold() {
-    int stripe = stripe();
+    return hold(stripe());
+  }
+
+  /** As {@link #hold()}, of a stripe that need not be this thread's. */
+  int hold(int stripe) {
     int at = (stripe + 1) * DISTANCE;
     long present = period;
     if (!COUNT.compareAndSet(holds, at, 0L, present + 1)) {

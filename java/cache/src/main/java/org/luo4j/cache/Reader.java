@@ -178,6 +178,10 @@ final class Reader {
           long header = at < 0 ? 0 : Entry.ifLive(memory, at, ring.end(position, at), key);
           if (header != 0) {
             if (!isTrusted(ring, position, at)) {
+              if (hasChanged(slots, i, slot)) {
+                again = true; // it died while it was verified
+                continue;
+              }
               return DAMAGED;
             }
             if (isPast((int) (header >>> 32))) {
@@ -284,17 +288,17 @@ final class Reader {
         if (slot == EMPTY) {
           return null;
         }
-        if (bytes(slot) >= 0 && !Entry.isDead(memory, offset(slot))) {
-          long at = offset(slot);
-          if (!isTrusted(slot, at) || !index.isPlaceOf(place, slot, hash(at))) {
-            corrupt.increment();
-            return null;
-          }
+        long at = offset(slot);
+        boolean alive = bytes(slot) >= 0 && !Entry.isDead(memory, at);
+        if (alive && isTrusted(slot, at) && index.isPlaceOf(place, slot, hash(at))) {
           return isExpired(at)
               ? null
               : new Copy(Entry.key(memory, at), Entry.value(memory, at), Entry.expiry(memory, at));
         }
         if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
+          if (alive) {
+            corrupt.increment();
+          }
           return null;
         }
       }

@@ -20,7 +20,7 @@ import org.luo4j.MemoryRegion;
 final class Cell {
 
   /** More than states that live at a time: see scripts/jcstress.sh. */
-  private static final int CELLS = 4096;
+  private static final int CELLS = 1024;
 
   private static final CacheFormat.Layout LAYOUT = CacheFormat.Layout.of(16 << 10, 256);
   private static final MemoryRegion[] REGIONS = map();
@@ -28,6 +28,20 @@ final class Cell {
 
   static final byte[] KEY = {1, 2, 3, 4, 5, 6, 7, 8};
 
+  static final long SEED = 1;
+
+  /** What an entry takes whose key has 8 bytes, with a value as {@link #value} gives it. */
+  static final int ENTRY = 64;
+
+  /** How often {@link #useAgain} changes the value: from 1 to so many. */
+  static final int WRITES = 6;
+
+  /** Beyond what will be cleaned first, where nothing is overwritten. */
+  private static final int OTHERS = 12;
+
+  private static final int LARGE = 448;
+
+  final MemoryRegion region;
   final Reader reader;
   final Writer writer;
   final Memory memory;
@@ -35,12 +49,38 @@ final class Cell {
   private volatile boolean prepared;
 
   Cell() {
-    MemoryRegion region = REGIONS[NEXT.getAndIncrement() & CELLS - 1];
-    CacheFormat.create(region, LAYOUT, false, 1, 0, Codec.BYTES, Codec.BYTES);
+    this(newCache(), false);
+  }
+
+  private Cell(MemoryRegion region, boolean isOld) {
+    this.region = region;
     memory = new Memory(region);
-    reader = new Reader(memory, LAYOUT, () -> 0, false);
+    reader = new Reader(memory, LAYOUT, () -> 0, isOld);
     writer = new Writer(reader, LAYOUT);
     hash = reader.hash(KEY);
+  }
+
+  /** An empty cache, whose small ring holds nothing of a cell before. */
+  private static MemoryRegion newCache() {
+    MemoryRegion region = REGIONS[NEXT.getAndIncrement() & CELLS - 1];
+    create(region, SEED);
+    region.fill(LAYOUT.small(), LAYOUT.smallBytes(), (byte) 0);
+    return region;
+  }
+
+  private static void create(MemoryRegion region, long seed) {
+    CacheFormat.create(region, LAYOUT, false, seed, 0, Codec.BYTES, Codec.BYTES);
+  }
+
+  /** Makes an empty cache of the same memory, as after a refusal. */
+  void createAnew(long seed) {
+    create(region, seed);
+  }
+
+  /** The same memory in the next process, which trusts no entry before it has verified it. */
+  Cell reopen() {
+    reader.countOpening();
+    return new Cell(region, true);
   }
 
   private static MemoryRegion[] map() {
@@ -95,6 +135,10 @@ final class Cell {
     return said(reader.get(KEY, hash));
   }
 
+  int get(byte[] key) {
+    return said(reader.get(key, reader.hash(key)));
+  }
+
   int read() {
     Integer said = reader.read(KEY, hash, Cell::said);
     return said == null ? -1 : said;
@@ -117,21 +161,48 @@ final class Cell {
     return writer.overwrites().tryPut(KEY, hash, value, 0, check) == Overwrites.Result.DONE;
   }
 
+  /**
+   * Puts a value if that which is read is there still; gives what was read, or -1 when it was not.
+   * As under the write lock.
+   */
+  int putIfStill(long n) {
+    byte[] value = value(n);
+    long period = reader.pins.period();
+    long slot = writer.slotOf(KEY, hash);
+    int read = said(Entry.value(memory, reader.offset(slot)));
+    newPeriods(); // as when room is made
+    int check = Entry.check(KEY, value, 0);
+    return writer.tryPut(KEY, hash, value, 0, check, slot, period) ? read : -1;
+  }
+
   boolean remove() {
     return writer.remove(KEY, hash, RemovalCause.EXPLICIT);
   }
 
+  /** Another key than {@link #KEY} and than that of another number. */
+  static byte[] key(int n) {
+    return new byte[] {9, 9, 9, 9, 9, 9, 9, (byte) n};
+  }
+
   /** Lets the calling thread overwrite the key, so often; as under the write lock. */
   void prepareOverwrites(int times) {
-    for (int i = 0;
-        i < 12;
-        i++) { // beyond what will be cleaned first, where nothing is overwritten
-      put(new byte[] {9, 9, 9, 9, 9, 9, 9, (byte) i}, 0);
+    keepPlaces(times);
+    prepared();
+  }
+
+  /** As {@link #prepareOverwrites}, before more that is done as under the write lock. */
+  void keepPlaces(int times) {
+    for (int i = 0; i < OTHERS; i++) {
+      put(key(i), 0);
     }
     for (int i = 0; i <= times; i++) {
       put(0); // the place of the one before is kept for this thread
     }
     newPeriods();
+  }
+
+  /** The calling thread goes on without the write lock. */
+  void prepared() {
     prepared = true;
   }
 
@@ -140,6 +211,105 @@ final class Cell {
     while (!prepared) {
       Thread.onSpinWait();
     }
+  }
+
+  /**
+   * Changes the key's value to 1, 2, 3 ... by overwrites that write over what died two periods
+   * before; as under the write lock.
+   */
+  void useAgain() {
+    prepareOverwrites(1);
+    for (int n = 1; n <= WRITES; n++) {
+      while (!overwrite(n)) {
+        newPeriods(); // when readers have left
+      }
+    }
+  }
+
+  /**
+   * Puts another key's values, of sizes of which none fits in the place of the one before, until
+   * the small ring has gone round: it is cleaned, and what is live in it moved on to the main ring.
+   */
+  void goRound(byte[] key) {
+    advanceTo(head() + LAYOUT.smallBytes(), key);
+  }
+
+  /** As {@link #goRound}, until the first lap is almost full. */
+  void fillUp(byte[] key) {
+    advanceTo(LAYOUT.smallBytes() - LARGE, key);
+  }
+
+  private void advanceTo(long position, byte[] key) {
+    for (int n = 0; head() < position; n++) {
+      byte[] value = new byte[LARGE - 32 - n % 5 * 16];
+      writer.put(key, reader.hash(key), value, 0, Entry.check(key, value, 0));
+    }
+  }
+
+  // ---- as another process sees the memory: acquire loads ----
+
+  long head() {
+    return memory.getLongAcquire(CacheFormat.SMALL_HEAD_AT);
+  }
+
+  long tail() {
+    return memory.getLongAcquire(CacheFormat.SMALL_TAIL_AT);
+  }
+
+  /** The check of the entry at a position of the small ring. */
+  int check(long position) {
+    long at = at(position);
+    return (int) Memory.INT.getAcquire(memory.slice(at), Memory.index(at));
+  }
+
+  /** What the entry at a position of the small ring takes there; -1 where there is none. */
+  long bytes(long position) {
+    return Entry.bytes(memory, at(position), end());
+  }
+
+  /** Whether a whole entry is at a position of the small ring. */
+  boolean isWhole(long position) {
+    return end() - at(position) >= 16 && Entry.isWhole(memory, at(position), end());
+  }
+
+  /** A slot, by its place, or another word of 8 bytes. */
+  long word(long at) {
+    return memory.getLongAcquire(at);
+  }
+
+  /** Whether a slot names what is, or was, at a position of the small ring. */
+  static boolean names(long slot, long position) {
+    return slot != Index.EMPTY && isSmall(slot) && position(slot) == position;
+  }
+
+  static boolean isSmall(long slot) {
+    return (slot & Index.MAIN_BIT) == 0;
+  }
+
+  /** The position in a slot. */
+  static long position(long slot) {
+    return slot << 22 >>> 19;
+  }
+
+  private long at(long position) {
+    return LAYOUT.small() + position % LAYOUT.smallBytes();
+  }
+
+  private static long end() {
+    return LAYOUT.small() + LAYOUT.smallBytes();
+  }
+
+  /** An empty place of the key's slot, other than this one: in its other bucket, if it has two. */
+  long otherPlace(long place) {
+    Index index = reader.index;
+    long first = index.first(hash);
+    boolean inFirst = place >= first && place < first + CacheFormat.BUCKET_BYTES;
+    long other = inFirst ? index.other(first, Index.tag(hash)) : first;
+    long next = other;
+    while (next == place || word(next) != Index.EMPTY) {
+      next += 8;
+    }
+    return next;
   }
 
   /** How many slots there are whose entry is the key's. */

@@ -17,21 +17,11 @@ import org.openjdk.jcstress.infra.results.I_Result;
  */
 public final class EntryCases {
 
-  private static final int WRITES = 6;
-
   private EntryCases() {}
-
-  /** Puts values 1, 2, 3 ... so that each but the first few takes the place of an older one. */
-  private static void useAgain(Cell cell) {
-    for (int n = 1; n <= WRITES; n++) {
-      cell.put(n);
-      cell.newPeriods();
-    }
-  }
 
   /** Whether two values that were found one after the other are whole, and none goes back. */
   private static boolean isInOrder(int first, int second) {
-    return first >= 0 && second >= first && second <= WRITES;
+    return first >= 0 && second >= first && second <= Cell.WRITES;
   }
 
   @JCStressTest
@@ -110,8 +100,8 @@ public final class EntryCases {
     }
 
     @Actor
-    public void put() {
-      useAgain(cell);
+    public void overwrite() {
+      cell.useAgain();
     }
 
     @Actor
@@ -132,8 +122,8 @@ public final class EntryCases {
     }
 
     @Actor
-    public void put() {
-      useAgain(cell);
+    public void overwrite() {
+      cell.useAgain();
     }
 
     @Actor
