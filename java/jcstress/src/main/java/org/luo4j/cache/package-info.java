@@ -67,6 +67,9 @@
  *     <td>RingCases.TheTailPassesNoOverwrite</td></tr>
  * </table>
  *
+ * <p>No run on x86 shows the order of aarch64: {@code java/jcstress/litmus} has the rules between
+ * threads in ARM's formal memory model. Run by scripts/litmus.sh.
+ *
  * <p>No case is for what one store does by itself: the state and the latest time in the header, the
  * number of openings with its complement.
  */
