@@ -3,7 +3,11 @@ package org.luo4j;
 
 import org.luo4j.internal.bridge.Abi;
 
-/** What {@link MemoryRegion#advise} tells the kernel of a range (madvise(2)). */
+/**
+ * What {@link MemoryRegion#advise} tells the kernel of a range (madvise(2)).
+ *
+ * @since 0.1.0
+ */
 public enum Advice {
   /** Back to the default. */
   NORMAL(Abi.MADV_NORMAL),

@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
@@ -47,6 +48,8 @@ import org.luo4j.internal.bridge.Errno;
  * that run have their memory and store it again when an agent is there.
  *
  * <p>Needs a native bridge: the emulator has no sockets. Any thread may call any method.
+ *
+ * @since 0.1.0
  */
 public final class Agent implements AutoCloseable {
 
@@ -61,7 +64,11 @@ public final class Agent implements AutoCloseable {
   private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(20);
   private static final long ACCEPT_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-  /** What can be held. */
+  /**
+   * What can be held.
+   *
+   * @since 0.1.0
+   */
   public enum Kind {
     /** A name that is only taken. */
     NOTHING,
@@ -81,6 +88,7 @@ public final class Agent implements AutoCloseable {
    * @param bytes the size of a memfd, else 0
    * @param owner the process that has taken the name, 0 where none has
    * @param note why it does not survive a kexec, else empty
+   * @since 0.1.0
    */
   public record Held(
       int uid, String name, Kind kind, boolean survivesKexec, long bytes, int owner, String note) {}
@@ -92,6 +100,7 @@ public final class Agent implements AutoCloseable {
    * @param initrd an absolute path, or none
    * @param commandLine the kernel's, or that of the running one
    * @param deadline how long to wait for clients to be ready, 1 ms to a day
+   * @since 0.1.0
    */
   public record Update(
       Path kernel, Optional<Path> initrd, Optional<String> commandLine, Duration deadline) {
@@ -193,7 +202,11 @@ public final class Agent implements AutoCloseable {
     return new Builder(luo);
   }
 
-  /** What an agent is like. Not for use by several threads. */
+  /**
+   * What an agent is like. Not for use by several threads.
+   *
+   * @since 0.1.0
+   */
   public static final class Builder {
     private final LiveUpdate luo;
     private Path socket = DEFAULT_SOCKET;
@@ -204,8 +217,8 @@ public final class Agent implements AutoCloseable {
     private long maxBytesPerUid;
     private int maxMessageBytes = AgentMessage.BYTES_MAX;
     private Duration helloTimeout = Duration.ofSeconds(5);
-    private Path kexecProgram;
-    private KexecCommand kexec;
+    private @Nullable Path kexecProgram;
+    private @Nullable KexecCommand kexec;
     private long sendMillis = 10_000;
     private Consumer<String> log = line -> LOG.log(System.Logger.Level.INFO, line);
 
@@ -379,7 +392,7 @@ public final class Agent implements AutoCloseable {
     if (luo.provider() == Provider.EMULATOR) {
       throw Refusal.LISTEN.exception(-Errno.ENOSYS, settings.socket.toString());
     }
-    checkFolder(settings.socket.getParent());
+    checkFolderOf(settings.socket);
     this.lockFile = lock(settings.socket);
     AgentHoldings held = null;
     Descriptor socket = null;
@@ -425,7 +438,11 @@ public final class Agent implements AutoCloseable {
     return address;
   }
 
-  private static void checkFolder(Path folder) throws IOException {
+  private static void checkFolderOf(Path socket) throws IOException {
+    Path folder = socket.getParent();
+    if (folder == null) {
+      throw new IllegalArgumentException("socket " + socket + " must be a file in a folder");
+    }
     Files.createDirectories(
         folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
     Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(folder);
@@ -559,7 +576,7 @@ public final class Agent implements AutoCloseable {
   }
 
   /** Why not; null when it is one of the connections from now on. */
-  private String admit(Connection connection) {
+  private @Nullable String admit(Connection connection) {
     int uid = connection.uid;
     boolean control = isControl(uid);
     if (!control && !allowed.contains(uid)) {
@@ -746,9 +763,9 @@ public final class Agent implements AutoCloseable {
       } catch (AgentHoldings.Busy e) {
         send(AgentMessage.busy(name, e.pid()));
       } catch (AgentHoldings.Refused e) {
-        send(AgentMessage.refused(e.errno(), e.getMessage()));
+        send(AgentMessage.refused(e.errno(), String.valueOf(e.getMessage())));
       } catch (LuoException e) {
-        send(AgentMessage.refused(e.errno(), e.getMessage()));
+        send(AgentMessage.refused(e.errno(), String.valueOf(e.getMessage())));
       }
     }
 
@@ -825,7 +842,7 @@ public final class Agent implements AutoCloseable {
         Agent.this.update(Update.of(message), text -> send(AgentMessage.progress(text)));
         send(AgentMessage.result(true, ""));
       } catch (IOException | IllegalArgumentException | IllegalStateException e) {
-        send(AgentMessage.result(false, e.getMessage()));
+        send(AgentMessage.result(false, String.valueOf(e.getMessage())));
       }
     }
 
@@ -834,7 +851,7 @@ public final class Agent implements AutoCloseable {
     }
 
     /** Sends, or ends the connection. Any thread. */
-    private int send(AgentMessage message, Descriptor passed) {
+    private int send(AgentMessage message, @Nullable Descriptor passed) {
       byte[] bytes = message.bytes();
       int sent;
       try {

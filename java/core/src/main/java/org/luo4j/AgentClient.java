@@ -20,6 +20,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
@@ -45,6 +46,8 @@ import org.luo4j.internal.bridge.Errno;
  *
  * <p>Any thread may call any method; requests are made one after the other. What waits for a
  * request in vain says so after {@link #PATIENCE}.
+ *
+ * @since 0.1.0
  */
 public final class AgentClient implements AutoCloseable {
 
@@ -69,19 +72,21 @@ public final class AgentClient implements AutoCloseable {
    * @param survivesKexec whether the next kernel's agent will have it; restarts of the service it
    *     survives in any case
    * @param note why it does not survive a kexec, else empty
+   * @since 0.1.0
    */
   public record Stored(boolean survivesKexec, String note) {}
 
-  /** A message and the fd with it, -1 for none; null for the end of the connection. */
+  /** A message and the fd with it, -1 for none. */
   private record Reply(AgentMessage message, int fd) {}
 
-  private static final Reply ENDED = new Reply(null, -1);
+  /** The end of the connection, known by its identity: it has no message of its own. */
+  private static final Reply ENDED = new Reply(AgentMessage.hello(), -1);
 
   /**
    * What is stored again: one of the two, or for a name that is only taken neither. A duplicate,
    * this client's.
    */
-  private record Kept(MemFd memfd, Session session) {
+  private record Kept(@Nullable MemFd memfd, @Nullable Session session) {
 
     Agent.Kind kind() {
       if (memfd != null) {
@@ -90,7 +95,7 @@ public final class AgentClient implements AutoCloseable {
       return session != null ? Agent.Kind.SESSION : Agent.Kind.NOTHING;
     }
 
-    Descriptor descriptor() {
+    @Nullable Descriptor descriptor() {
       if (memfd != null) {
         return memfd.descriptor();
       }
@@ -122,12 +127,12 @@ public final class AgentClient implements AutoCloseable {
 
   private final Condition changed = lock.newCondition();
   private final Map<String, Kept> kept = new LinkedHashMap<>();
-  private Descriptor socket;
+  private @Nullable Descriptor socket;
 
   /** The same, from the moment on that it is connected, when no request can use it yet. */
-  private Descriptor connecting;
+  private @Nullable Descriptor connecting;
 
-  private BlockingQueue<Reply> replies;
+  private @Nullable BlockingQueue<Reply> replies;
   private String whyNotConnected = "it has not connected yet";
   private int whyErrno = Errno.ECONNREFUSED;
   private boolean closed;
@@ -424,7 +429,7 @@ public final class AgentClient implements AutoCloseable {
   }
 
   /** The duplicate becomes this object's; null for none. */
-  private void keep(String name, Kept thing) {
+  private void keep(String name, @Nullable Kept thing) {
     Kept old;
     lock.lock();
     try {
@@ -442,7 +447,8 @@ public final class AgentClient implements AutoCloseable {
   }
 
   /** Asks for a name until it is not another's. */
-  private Reply owned(String what, AgentMessage message, Descriptor passed, Duration wait) {
+  private Reply owned(
+      String what, AgentMessage message, @Nullable Descriptor passed, Duration wait) {
     long busyEnd = deadline(wait);
     while (true) {
       Reply reply = ask(what, message, passed, deadline(PATIENCE), true, each -> true);
@@ -476,7 +482,7 @@ public final class AgentClient implements AutoCloseable {
   private Reply ask(
       String what,
       AgentMessage message,
-      Descriptor passed,
+      @Nullable Descriptor passed,
       long end,
       boolean again,
       Answers answers) {
@@ -542,7 +548,7 @@ public final class AgentClient implements AutoCloseable {
   }
 
   /** The last answer; ENDED for the end of the connection, null when none comes in time. */
-  private Reply answered(BlockingQueue<Reply> queue, long end, Answers answers) {
+  private @Nullable Reply answered(BlockingQueue<Reply> queue, long end, Answers answers) {
     try {
       while (true) {
         Reply reply = queue.poll(Math.max(0, end - System.nanoTime()), TimeUnit.NANOSECONDS);
@@ -663,7 +669,7 @@ public final class AgentClient implements AutoCloseable {
     }
   }
 
-  private Descriptor connect() {
+  private @Nullable Descriptor connect() {
     int fd = bridge.connect(address, SOCKET_MILLIS);
     if (fd < 0) {
       notConnected(-fd, "connect: " + Errno.describe(-fd));
@@ -793,7 +799,8 @@ public final class AgentClient implements AutoCloseable {
   }
 
   /** A request of the reader's own; null when the connection ends. */
-  private Reply exchange(Descriptor to, AgentMessage message, Descriptor passed) {
+  private @Nullable Reply exchange(
+      Descriptor to, AgentMessage message, @Nullable Descriptor passed) {
     if (send(to, message.bytes(), passed) < 0) {
       return null;
     }
@@ -810,7 +817,7 @@ public final class AgentClient implements AutoCloseable {
     return null;
   }
 
-  private int send(Descriptor to, byte[] bytes, Descriptor passed) {
+  private int send(Descriptor to, byte[] bytes, @Nullable Descriptor passed) {
     if (passed == null) {
       return sendTo(to, bytes);
     }
@@ -826,7 +833,7 @@ public final class AgentClient implements AutoCloseable {
   }
 
   /** ENDED at the end, null when nothing comes for a while. */
-  private Reply receive(Descriptor from) {
+  private @Nullable Reply receive(Descriptor from) {
     byte[] buffer = new byte[AgentMessage.BYTES_MAX];
     int[] fds = new int[1];
     int length = (int) from.result(fd -> bridge.receive(fd, buffer, fds));

@@ -13,10 +13,12 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Errno;
 
@@ -97,14 +99,19 @@ final class AgentHoldings implements AutoCloseable {
    * @param session the client's, or that which preserves the memfd, or null
    * @param whyNoKexec empty for what survives one
    */
-  private record Thing(MemFd memfd, Session session, String whyNoKexec) {
+  private record Thing(@Nullable MemFd memfd, @Nullable Session session, String whyNoKexec) {
 
     Agent.Kind kind() {
       return memfd == null ? Agent.Kind.SESSION : Agent.Kind.MEMFD;
     }
 
     Descriptor descriptor() {
-      return memfd == null ? session.descriptor() : memfd.descriptor();
+      return memfd == null ? preserving().descriptor() : memfd.descriptor();
+    }
+
+    /** The session of one that is a session, or that survives a kexec. */
+    Session preserving() {
+      return Objects.requireNonNull(session, "session");
     }
 
     long bytes() {
@@ -126,8 +133,8 @@ final class AgentHoldings implements AutoCloseable {
 
   /** A name. Guarded by the lock. */
   private static final class Place {
-    private Owner owner;
-    private Thing thing;
+    private @Nullable Owner owner;
+    private @Nullable Thing thing;
 
     /** Bytes that are being stored. */
     private long coming;
@@ -140,8 +147,8 @@ final class AgentHoldings implements AutoCloseable {
   private final Map<Key, Place> places = new LinkedHashMap<>();
   private final List<String> report = new ArrayList<>();
   private String whyNoKexec = "";
-  private Session manifestSession;
-  private AgentManifest manifest;
+  private @Nullable Session manifestSession;
+  private @Nullable AgentManifest manifest;
   private boolean manifestFull;
   private long made;
 
@@ -243,7 +250,7 @@ final class AgentHoldings implements AutoCloseable {
       if (session != null) {
         session.close();
       }
-      return new Thing(memfd, null, e.getMessage());
+      return new Thing(memfd, null, String.valueOf(e.getMessage()));
     }
   }
 
@@ -290,7 +297,7 @@ final class AgentHoldings implements AutoCloseable {
           if (thing != null && thing.whyNoKexec.isEmpty()) {
             entries.add(
                 new AgentManifest.Entry(
-                    key.uid, key.name, thing.kind(), thing.session.name(), TOKEN));
+                    key.uid, key.name, thing.kind(), thing.preserving().name(), TOKEN));
           }
         });
     manifestFull = !manifest.write(entries);
@@ -311,11 +318,10 @@ final class AgentHoldings implements AutoCloseable {
             if (thing == null || thing.whyNoKexec.isEmpty()) {
               return;
             }
-            if (thing.memfd != null) {
-              place.thing = preserved(key, thing.memfd);
-            }
-            if (!place.thing.whyNoKexec.isEmpty()) {
-              left.add(key + " will not survive: " + place.thing.whyNoKexec);
+            Thing now = thing.memfd == null ? thing : preserved(key, thing.memfd);
+            place.thing = now;
+            if (!now.whyNoKexec.isEmpty()) {
+              left.add(key + " will not survive: " + now.whyNoKexec);
             }
           });
       writeManifest();
@@ -340,7 +346,7 @@ final class AgentHoldings implements AutoCloseable {
   /** Sends what is held: its fd is open meanwhile. */
   @FunctionalInterface
   interface Sending {
-    int send(Agent.Kind kind, boolean survivesKexec, Descriptor held);
+    int send(Agent.Kind kind, boolean survivesKexec, @Nullable Descriptor held);
   }
 
   /**
@@ -496,7 +502,7 @@ final class AgentHoldings implements AutoCloseable {
     return key != null && key.equals(fileKey(b));
   }
 
-  private static Object fileKey(MemFd memfd) {
+  private static @Nullable Object fileKey(MemFd memfd) {
     try {
       Path path = Path.of("/proc/self/fd/" + memfd.fd());
       return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
@@ -612,7 +618,10 @@ final class AgentHoldings implements AutoCloseable {
       if (manifest != null) {
         manifest.close();
         manifest = null;
+      }
+      if (manifestSession != null) {
         manifestSession.close();
+        manifestSession = null;
       }
     } finally {
       lock.unlock();

@@ -4,6 +4,7 @@ package org.luo4j;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Has an {@link Agent} keep memory. */
 final class AgentKeeper implements Keeper {
@@ -38,7 +39,7 @@ final class AgentKeeper implements Keeper {
   }
 
   @Override
-  public Kept find(String name) {
+  public @Nullable Kept find(String name) {
     MemFd memory = agent.takeMemFd(name, timeout).orElse(null);
     return memory == null ? null : keepOrClose(name, memory, Kept.Origin.KEPT, "from the agent");
   }

@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 
 /**
@@ -95,7 +96,7 @@ final class AgentManifest implements AutoCloseable {
   }
 
   /** A copy's bytes; null when they are more than one has. */
-  static byte[] copy(long sequence, List<Entry> entries) {
+  static byte @Nullable [] copy(long sequence, List<Entry> entries) {
     ByteBuffer buffer = ByteBuffer.allocate(COPY_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     buffer.position(ENTRIES);
     for (Entry entry : entries) {

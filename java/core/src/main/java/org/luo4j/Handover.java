@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Hands a service's memory over to its next process, by the best holder that the host has: systemd,
@@ -27,10 +28,16 @@ import java.util.function.Function;
  * <p>What was chosen, why what comes before it was not, and what it protects from is logged once,
  * at INFO, or at WARNING where a restart of the service would lose the memory; at DEBUG where the
  * holder was asked for. Any thread may call any method.
+ *
+ * @since 0.1.0
  */
 public final class Handover implements AutoCloseable {
 
-  /** Who keeps memory while no process of the service runs. */
+  /**
+   * Who keeps memory while no process of the service runs.
+   *
+   * @since 0.1.0
+   */
   public enum Holder {
     /** The unit's file descriptor store. */
     SYSTEMD,
@@ -43,11 +50,11 @@ public final class Handover implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Handover.class.getName());
 
   private final LiveUpdate luo;
-  private final Systemd systemd;
+  private final @Nullable Systemd systemd;
   private final Keeper keeper;
   private final String passedOver;
 
-  private Handover(LiveUpdate luo, Systemd systemd, Keeper keeper, String passedOver) {
+  private Handover(LiveUpdate luo, @Nullable Systemd systemd, Keeper keeper, String passedOver) {
     this.luo = luo;
     this.systemd = systemd;
     this.keeper = keeper;
@@ -74,11 +81,15 @@ public final class Handover implements AutoCloseable {
     return new Builder();
   }
 
-  /** What to open. Not for use by several threads. */
+  /**
+   * What to open. Not for use by several threads.
+   *
+   * @since 0.1.0
+   */
   public static final class Builder {
-    private LiveUpdate luo;
-    private Holder holder;
-    private Path agentSocket;
+    private @Nullable LiveUpdate luo;
+    private @Nullable Holder holder;
+    private @Nullable Path agentSocket;
     private Duration timeout = Duration.ofSeconds(10);
     private Function<LiveUpdate, Systemd> systemd = Systemd::of;
 
@@ -165,7 +176,7 @@ public final class Handover implements AutoCloseable {
         calls = luo != null ? luo : LiveUpdate.open();
         keeper = new ProcessKeeper(calls, timeout);
       }
-      if (keeper == null) {
+      if (keeper == null || calls == null) {
         throw new IllegalStateException(
             "holder " + holder + " cannot be had: " + String.join("; ", passedOver));
       }
@@ -183,7 +194,7 @@ public final class Handover implements AutoCloseable {
           : System.Logger.Level.WARNING;
     }
 
-    private Keeper systemd(LiveUpdate calls, Systemd service, List<String> passedOver) {
+    private @Nullable Keeper systemd(LiveUpdate calls, Systemd service, List<String> passedOver) {
       if (holder != null && holder != Holder.SYSTEMD) {
         passedOver.add("systemd: " + holder + " was asked for");
       } else if (!service.isPresent()) {
@@ -203,7 +214,7 @@ public final class Handover implements AutoCloseable {
       return null;
     }
 
-    private Keeper agent(LiveUpdate calls, List<String> passedOver) {
+    private @Nullable Keeper agent(LiveUpdate calls, List<String> passedOver) {
       Path socket = agentSocket != null ? agentSocket : Agent.DEFAULT_SOCKET;
       if (holder != null && holder != Holder.AGENT) {
         passedOver.add("the agent: " + holder + " was asked for");

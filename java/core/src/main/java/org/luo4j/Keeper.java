@@ -2,6 +2,7 @@
 package org.luo4j;
 
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Who keeps memory for a service's next process: one of the three ways of a {@link Handover}. */
 interface Keeper extends AutoCloseable {
@@ -20,7 +21,7 @@ interface Keeper extends AutoCloseable {
    *
    * @return null for nothing
    */
-  Kept find(String name);
+  @Nullable Kept find(String name);
 
   /** Why {@link #find} found nothing under a name, in words. */
   String whyNothing(String name);

@@ -3,14 +3,21 @@ package org.luo4j;
 
 import java.util.EnumSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Memory that the holder of a {@link Handover} keeps under a name for the service's next process.
  * This process is its one owner until {@link #close}. Any thread may call any method.
+ *
+ * @since 0.1.0
  */
 public final class Kept implements AutoCloseable {
 
-  /** Where the memory comes from. */
+  /**
+   * Where the memory comes from.
+   *
+   * @since 0.1.0
+   */
   public enum Origin {
     /** Made by this process. */
     NEW,
@@ -26,8 +33,8 @@ public final class Kept implements AutoCloseable {
   private final Origin origin;
   private final String how;
   private final Set<Loss> protectsFrom;
-  private final Session session;
-  private final OwnerLock lock;
+  private final @Nullable Session session;
+  private final @Nullable OwnerLock lock;
 
   /**
    * @param session that preserves the memory, or null
@@ -40,8 +47,8 @@ public final class Kept implements AutoCloseable {
       Origin origin,
       String how,
       Set<Loss> protectsFrom,
-      Session session,
-      OwnerLock lock) {
+      @Nullable Session session,
+      @Nullable OwnerLock lock) {
     this.keeper = keeper;
     this.name = name;
     this.memory = memory;
@@ -126,7 +133,7 @@ public final class Kept implements AutoCloseable {
     close();
   }
 
-  Session session() {
+  @Nullable Session session() {
     return session;
   }
 

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** kexec(8) of kexec-tools, and sync(1). */
 final class KexecTools implements KexecCommand {
@@ -19,10 +20,10 @@ final class KexecTools implements KexecCommand {
   private static final int OUTPUT_MAX = 1000;
   private static final String USUAL_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-  private final Path program;
+  private final @Nullable Path program;
 
   /** With the program that is given, or where that is null the one on PATH. */
-  KexecTools(Path program) {
+  KexecTools(@Nullable Path program) {
     this.program = program;
   }
 

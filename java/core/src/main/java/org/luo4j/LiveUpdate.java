@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
@@ -37,6 +38,8 @@ import org.luo4j.internal.select.Selection;
  *
  * <p>System properties: {@value #BRIDGE_PROPERTY} (jni, jna or emulator) forces a bridge where none
  * is asked for in code; {@value #EMULATOR_DIR_PROPERTY} places the emulator's state.
+ *
+ * @since 0.1.0
  */
 public final class LiveUpdate {
 
@@ -52,12 +55,12 @@ public final class LiveUpdate {
   private static final ReentrantLock DEVICE = new ReentrantLock(true);
 
   private final Bridge bridge;
-  private final Emulator emulator;
+  private final @Nullable Emulator emulator;
   private final Duration deviceTimeout;
   private final String reason;
 
   private LiveUpdate(Selection selection, Duration deviceTimeout, String reason) {
-    this.bridge = selection.bridge();
+    this.bridge = Objects.requireNonNull(selection.bridge(), "bridge");
     this.emulator = selection.emulator();
     this.deviceTimeout = deviceTimeout;
     this.reason = reason;
@@ -113,14 +116,18 @@ public final class LiveUpdate {
     return new Builder();
   }
 
-  /** What to open. Not for use by several threads. */
+  /**
+   * What to open. Not for use by several threads.
+   *
+   * @since 0.1.0
+   */
   public static final class Builder {
     private static final Duration DEVICE_TIMEOUT = Duration.ofSeconds(10);
 
-    private Provider provider;
-    private BridgeType bridge;
-    private Path emulatorDirectory;
-    private Duration deviceTimeout;
+    private @Nullable Provider provider;
+    private @Nullable BridgeType bridge;
+    private @Nullable Path emulatorDirectory;
+    private @Nullable Duration deviceTimeout;
 
     private Builder() {}
 
@@ -174,7 +181,7 @@ public final class LiveUpdate {
       return this;
     }
 
-    private static <T> T once(T old, T value, String name) {
+    private static <T> T once(@Nullable T old, T value, String name) {
       Objects.requireNonNull(value, name);
       if (old != null) {
         throw new IllegalStateException(name + " was set to " + old + " already");
@@ -236,14 +243,14 @@ public final class LiveUpdate {
       }
     }
 
-    private static Selection nativeSelection(BridgeType wanted) {
+    private static Selection nativeSelection(@Nullable BridgeType wanted) {
       if (wanted == BridgeType.JNI) {
         return Selection.jni();
       }
       return wanted == BridgeType.JNA ? Selection.jna() : Selection.nativeBridge();
     }
 
-    private static BridgeType bridgeProperty() {
+    private static @Nullable BridgeType bridgeProperty() {
       String value = System.getProperty(BRIDGE_PROPERTY);
       if (value == null) {
         return null;
@@ -286,9 +293,8 @@ public final class LiveUpdate {
     }
 
     private static String chosenBecause(Selection selection) {
-      return "the bridge "
-          + selection.bridge().name().toUpperCase(Locale.ROOT)
-          + because(selection.refused());
+      Bridge bridge = Objects.requireNonNull(selection.bridge(), "bridge");
+      return "the bridge " + bridge.name().toUpperCase(Locale.ROOT) + because(selection.refused());
     }
 
     private static String because(List<Exception> refused) {
@@ -318,7 +324,7 @@ public final class LiveUpdate {
   }
 
   /** Why sessions cannot be made or retrieved, in words; null where they can. */
-  String whyNoDevice() {
+  @Nullable String whyNoDevice() {
     try {
       probe();
       return null;
@@ -331,7 +337,7 @@ public final class LiveUpdate {
    * The native bridge, whether the kernel has LUO or not; null where none works, or where {@value
    * #BRIDGE_PROPERTY} forces the emulator.
    */
-  static LiveUpdate nativeBridge(Duration deviceTimeout) {
+  static @Nullable LiveUpdate nativeBridge(Duration deviceTimeout) {
     BridgeType forced = Builder.bridgeProperty();
     if (forced == BridgeType.EMULATOR) {
       return null;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j;
 
-/** What ends a process and may take its memory. */
+/**
+ * What ends a process and may take its memory.
+ *
+ * @since 0.1.0
+ */
 public enum Loss {
   /** The service is stopped and started again. */
   RESTART,

@@ -11,6 +11,8 @@ import org.luo4j.internal.bridge.Errno;
  * IllegalArgumentException} or, on something closed, an {@link IllegalStateException}.
  *
  * <p>Errno numbers are Linux's (errno(3)), also on the emulator.
+ *
+ * @since 0.1.0
  */
 public class LuoException extends RuntimeException {
 
@@ -77,7 +79,11 @@ public class LuoException extends RuntimeException {
     return remedy;
   }
 
-  /** There is no {@code /dev/liveupdate}: no LUO in the kernel, or not enabled. ENOENT, ENODEV. */
+  /**
+   * There is no {@code /dev/liveupdate}: no LUO in the kernel, or not enabled. ENOENT, ENODEV.
+   *
+   * @since 0.1.0
+   */
   public static final class DeviceAbsent extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -86,7 +92,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** Another process had {@code /dev/liveupdate} open until the deadline. EBUSY. */
+  /**
+   * Another process had {@code /dev/liveupdate} open until the deadline. EBUSY.
+   *
+   * @since 0.1.0
+   */
   public static final class DeviceBusy extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -95,7 +105,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** Memory that has one owner at a time has another one still. EBUSY. */
+  /**
+   * Memory that has one owner at a time has another one still. EBUSY.
+   *
+   * @since 0.1.0
+   */
   public static final class OwnerAlive extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -104,7 +118,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The process may not do this. EACCES, or EPERM where no seal and no preservation is meant. */
+  /**
+   * The process may not do this. EACCES, or EPERM where no seal and no preservation is meant.
+   *
+   * @since 0.1.0
+   */
   public static final class PermissionDenied extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -113,7 +131,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** An outgoing session of this name exists. EEXIST. */
+  /**
+   * An outgoing session of this name exists. EEXIST.
+   *
+   * @since 0.1.0
+   */
   public static final class SessionExists extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -122,7 +144,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The previous kernel left no session of this name. ENOENT. */
+  /**
+   * The previous kernel left no session of this name. ENOENT.
+   *
+   * @since 0.1.0
+   */
   public static final class NoSuchSession extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -131,7 +157,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The session was retrieved already, by this process or another. EINVAL. */
+  /**
+   * The session was retrieved already, by this process or another. EINVAL.
+   *
+   * @since 0.1.0
+   */
   public static final class SessionAlreadyRetrieved extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -140,7 +170,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The session has no such token, or was finished. ENOENT. */
+  /**
+   * The session has no such token, or was finished. ENOENT.
+   *
+   * @since 0.1.0
+   */
   public static final class NoSuchToken extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -149,7 +183,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The token is taken in this session. EEXIST. */
+  /**
+   * The token is taken in this session. EEXIST.
+   *
+   * @since 0.1.0
+   */
   public static final class TokenInUse extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -158,7 +196,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The kernel cannot preserve this kind of file, or not this large. ENOENT, EOPNOTSUPP, EFBIG. */
+  /**
+   * The kernel cannot preserve this kind of file, or not this large. ENOENT, EOPNOTSUPP, EFBIG.
+   *
+   * @since 0.1.0
+   */
   public static final class NotPreservable extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -167,7 +209,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The file is preserved in a session, or was retrieved from one that is not finished. EBUSY. */
+  /**
+   * The file is preserved in a session, or was retrieved from one that is not finished. EBUSY.
+   *
+   * @since 0.1.0
+   */
   public static final class AlreadyPreserved extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -176,7 +222,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The memfd's size, or its contents, cannot change: it is preserved, or sealed. EPERM. */
+  /**
+   * The memfd's size, or its contents, cannot change: it is preserved, or sealed. EPERM.
+   *
+   * @since 0.1.0
+   */
   public static final class Frozen extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -185,7 +235,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The call does not fit the session's kind, outgoing or incoming. EINVAL. */
+  /**
+   * The call does not fit the session's kind, outgoing or incoming. EINVAL.
+   *
+   * @since 0.1.0
+   */
   public static final class WrongSessionKind extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -194,7 +248,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** Another client of the same user has the name, at an {@link Agent}. EBUSY. */
+  /**
+   * Another client of the same user has the name, at an {@link Agent}. EBUSY.
+   *
+   * @since 0.1.0
+   */
   public static final class NameBusy extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -203,7 +261,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** No {@link Agent} answered until the deadline: ENOENT, ECONNREFUSED, ECONNRESET, EAGAIN. */
+  /**
+   * No {@link Agent} answered until the deadline: ENOENT, ECONNREFUSED, ECONNRESET, EAGAIN.
+   *
+   * @since 0.1.0
+   */
   public static final class AgentAbsent extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -212,7 +274,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** The {@link Agent} will not: a limit (ENOSPC), a wrong fd (EINVAL), another user (EPERM). */
+  /**
+   * The {@link Agent} will not: a limit (ENOSPC), a wrong fd (EINVAL), another user (EPERM).
+   *
+   * @since 0.1.0
+   */
   public static final class AgentRefused extends LuoException {
     private static final long serialVersionUID = 1L;
 
@@ -221,7 +287,11 @@ public class LuoException extends RuntimeException {
     }
   }
 
-  /** No bridge works, or the one that is forced does not; the causes are suppressed. ENOSYS. */
+  /**
+   * No bridge works, or the one that is forced does not; the causes are suppressed. ENOSYS.
+   *
+   * @since 0.1.0
+   */
   public static final class BridgeUnavailable extends LuoException {
     private static final long serialVersionUID = 1L;
 

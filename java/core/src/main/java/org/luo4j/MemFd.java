@@ -16,6 +16,8 @@ import org.luo4j.internal.bridge.Errno;
  * <p>Owns its fd until {@link #close}; the memory lives as long as an fd, a mapping or a session
  * holds it. A MemFd that is dropped without being closed keeps its fd, so that nothing is lost by
  * an oversight. Any thread may call any method; close waits for calls that are running.
+ *
+ * @since 0.1.0
  */
 public final class MemFd implements AutoCloseable {
 

@@ -8,10 +8,16 @@ import org.luo4j.internal.bridge.Abi;
  * How a memfd is made (memfd_create(2)). Immutable: each method returns a copy.
  *
  * <p>Default: size 0, close-on-exec, sealing allowed, {@link ExecPolicy#EXEC}, ordinary pages.
+ *
+ * @since 0.1.0
  */
 public final class MemFdOptions {
 
-  /** The file's execute bits, and whether they are sealed (Linux 6.3 and later). */
+  /**
+   * The file's execute bits, and whether they are sealed (Linux 6.3 and later).
+   *
+   * @since 0.1.0
+   */
   public enum ExecPolicy {
     /**
      * MFD_EXEC: the mode has the execute bits, as memfds always had. The default, because such a

@@ -7,6 +7,7 @@ import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.memory.ChunkedMemory;
 
@@ -24,6 +25,8 @@ import org.luo4j.internal.memory.ChunkedMemory;
  * unaligned), Acquire, Release or Volatile (aligned to the value's size), as {@link
  * java.lang.invoke.VarHandle} defines them; they hold between threads and between processes that
  * map the same memfd. Any thread may call any method.
+ *
+ * @since 0.1.0
  */
 public final class MemoryRegion implements AutoCloseable {
 
@@ -32,7 +35,7 @@ public final class MemoryRegion implements AutoCloseable {
     static final Cleaner CLEANER = Cleaner.create();
   }
 
-  private final Bridge bridge;
+  private final @Nullable Bridge bridge;
   private final long address;
   private final boolean writable;
   private final String what;

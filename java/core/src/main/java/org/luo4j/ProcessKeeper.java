@@ -6,6 +6,7 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Keeps memory in LUO sessions of this process, which must be alive when the kexec happens. */
 final class ProcessKeeper implements Keeper {
@@ -39,7 +40,7 @@ final class ProcessKeeper implements Keeper {
   }
 
   @Override
-  public synchronized Kept find(String name) {
+  public synchronized @Nullable Kept find(String name) {
     if (sessions.whyNot() != null) {
       why.put(name, sessions.whyNot());
       return null;

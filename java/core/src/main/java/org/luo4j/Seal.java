@@ -10,6 +10,8 @@ import org.luo4j.internal.bridge.Abi;
  *
  * <p>Seals that a memfd has when it is preserved travel with it from Linux 7.2 on; those added
  * later do not.
+ *
+ * @since 0.1.0
  */
 public enum Seal {
   /** No further seals. */

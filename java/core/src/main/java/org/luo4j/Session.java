@@ -24,10 +24,16 @@ import org.luo4j.internal.bridge.Errno;
  * <p>Owns its fd until {@link #close}. A Session that is dropped without being closed keeps its fd,
  * and what it preserves, for the life of the process. Any thread may call any method; the kernel
  * runs the calls on one session one after the other.
+ *
+ * @since 0.1.0
  */
 public final class Session implements AutoCloseable {
 
-  /** Which way a session goes. */
+  /**
+   * Which way a session goes.
+   *
+   * @since 0.1.0
+   */
   public enum Kind {
     /** Created in this kernel, for the next one. */
     OUTGOING,

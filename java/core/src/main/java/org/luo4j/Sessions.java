@@ -3,6 +3,7 @@ package org.luo4j;
 
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /** The LUO sessions that preserve one memory each, under token {@value #TOKEN}. */
 final class Sessions {
@@ -14,7 +15,7 @@ final class Sessions {
 
   private final LiveUpdate luo;
   private final Duration timeout;
-  private final String whyNot;
+  private final @Nullable String whyNot;
 
   Sessions(LiveUpdate luo, Duration timeout) {
     this.luo = luo;
@@ -23,7 +24,7 @@ final class Sessions {
   }
 
   /** Why no session can be made, in words; null where one can. */
-  String whyNot() {
+  @Nullable String whyNot() {
     return whyNot;
   }
 
@@ -33,7 +34,7 @@ final class Sessions {
    * @return null where no session can be made
    * @throws LuoException.OwnerAlive while another process has a session of this name
    */
-  Session preserve(String name, MemFd memory) {
+  @Nullable Session preserve(String name, MemFd memory) {
     if (whyNot != null) {
       return null;
     }

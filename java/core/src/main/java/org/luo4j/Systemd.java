@@ -9,6 +9,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
 
 /**
@@ -32,6 +33,8 @@ import org.luo4j.internal.bridge.Bridge;
  *
  * <p>systemd answers none of these messages: a store that is full, or a unit without one, is
  * written to its journal only. Any thread may call any method.
+ *
+ * @since 0.1.0
  */
 public final class Systemd {
 
@@ -58,10 +61,10 @@ public final class Systemd {
   private final LiveUpdate luo;
   private final Set<Integer> taken;
   private final Bridge bridge;
-  private final byte[] address;
+  private final byte @Nullable [] address;
   private final int storeMax;
   private final List<Handed> handed;
-  private final String whyNothing;
+  private final @Nullable String whyNothing;
 
   /** The names in the store, once for each fd, as far as this object knows; guarded by itself. */
   private final List<String> inStore = new ArrayList<>();
@@ -71,6 +74,7 @@ public final class Systemd {
    *
    * @param name as it was stored, or of its socket unit
    * @param fd 3 or more
+   * @since 0.1.0
    */
   public record Handed(String name, int fd) {}
 
@@ -119,7 +123,7 @@ public final class Systemd {
   }
 
   /** The bytes of an address: a path, or after a NUL an abstract name; null for none. */
-  private static byte[] address(String socket) {
+  private static byte @Nullable [] address(@Nullable String socket) {
     if (socket == null || socket.isEmpty()) {
       return null;
     }
@@ -150,7 +154,7 @@ public final class Systemd {
     return Integer.parseInt(text);
   }
 
-  private static List<Handed> handed(int count, String names) {
+  private static List<Handed> handed(int count, @Nullable String names) {
     String[] each = names == null || names.isEmpty() ? new String[0] : names.split(":", -1);
     if (each.length != 0 && each.length != count) {
       throw new IllegalArgumentException(
@@ -244,7 +248,7 @@ public final class Systemd {
   }
 
   /** Why the store takes no more fds, as far as this object knows, in words; null where it does. */
-  String whyFull(String name) {
+  @Nullable String whyFull(String name) {
     synchronized (inStore) {
       return storeMax < 0 || inStore.size() < storeMax
           ? null
@@ -351,12 +355,9 @@ public final class Systemd {
 
   private void store(String name, int fd) {
     checkName(name);
+    listener();
     if (storeMax == 0) {
-      throw new IllegalStateException(
-          isPresent()
-              ? "the unit has no store: set FileDescriptorStoreMax=16 in it"
-              : "no systemd listens: NOTIFY_SOCKET is not set; start the service from a unit with"
-                  + " Type=notify");
+      throw new IllegalStateException("the unit has no store: set FileDescriptorStoreMax=16 in it");
     }
     synchronized (inStore) {
       String full = whyFull(name);
@@ -421,6 +422,15 @@ public final class Systemd {
     tell("STATUS=" + text);
   }
 
+  private byte[] listener() {
+    if (address == null) {
+      throw new IllegalStateException(
+          "no systemd listens: NOTIFY_SOCKET is not set; start the service from a unit with"
+              + " Type=notify");
+    }
+    return address;
+  }
+
   private void tell(String message) {
     if (isPresent()) {
       send(message, new int[0]);
@@ -429,7 +439,7 @@ public final class Systemd {
 
   private void send(String message, int[] fds) {
     byte[] bytes = message.getBytes(StandardCharsets.UTF_8);
-    int result = bridge.sendTo(address, bytes, fds, TIMEOUT_MILLIS);
+    int result = bridge.sendTo(listener(), bytes, fds, TIMEOUT_MILLIS);
     if (result < 0) {
       throw Refusal.NOTIFY.exception(result, "'" + message.lines().findFirst().orElse("") + "'");
     }

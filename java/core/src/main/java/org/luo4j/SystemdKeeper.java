@@ -6,6 +6,7 @@ import java.util.EnumSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps memory in the unit's file descriptor store: the memfd, for the service's next process, and
@@ -63,7 +64,7 @@ final class SystemdKeeper implements Keeper {
   }
 
   @Override
-  public Kept find(String name) {
+  public @Nullable Kept find(String name) {
     MemFd memory = systemd.takeMemFd(name).orElse(null);
     Session session = null;
     try {
@@ -92,7 +93,7 @@ final class SystemdKeeper implements Keeper {
    * A session that systemd did not hand over, as when its shutdown found the device held by another
    * process: then no store is carried over, but what is in the kernel is.
    */
-  private Kept leftInTheKernel(String name) {
+  private @Nullable Kept leftInTheKernel(String name) {
     if (sessions.whyNot() != null) {
       return null;
     }
@@ -109,7 +110,7 @@ final class SystemdKeeper implements Keeper {
   }
 
   /** Takes the memory out of the session that the previous kernel left. */
-  private Kept arrived(String name, Session session, MemFd stored) {
+  private @Nullable Kept arrived(String name, Session session, @Nullable MemFd stored) {
     MemFd memory = stored;
     try {
       memory = session.retrieve(Sessions.TOKEN);
@@ -138,7 +139,7 @@ final class SystemdKeeper implements Keeper {
   }
 
   /** A session that preserves the memory, in the store; null where none can be had. */
-  private Session preserved(String name, MemFd memory) {
+  private @Nullable Session preserved(String name, MemFd memory) {
     String full = sessions.whyNot() != null ? null : systemd.whyFull(name + SUFFIX);
     if (full != null) {
       LOG.log(
@@ -167,7 +168,8 @@ final class SystemdKeeper implements Keeper {
   }
 
   /** Takes the lock, and makes the session where there is none yet. */
-  private Kept own(String name, MemFd memory, Kept.Origin origin, String how, Session outgoing) {
+  private Kept own(
+      String name, MemFd memory, Kept.Origin origin, String how, @Nullable Session outgoing) {
     OwnerLock lock = OwnerLock.of(memory, name, timeout);
     try {
       return locked(name, memory, origin, how, outgoing, lock);
@@ -178,7 +180,12 @@ final class SystemdKeeper implements Keeper {
   }
 
   private Kept locked(
-      String name, MemFd memory, Kept.Origin origin, String how, Session outgoing, OwnerLock lock) {
+      String name,
+      MemFd memory,
+      Kept.Origin origin,
+      String how,
+      @Nullable Session outgoing,
+      OwnerLock lock) {
     Session session = outgoing != null ? outgoing : preserved(name, memory);
     Set<Loss> losses = Kept.losses(BY_THE_STORE, session != null);
     return new Kept(this, name, memory, origin, how, losses, session, lock);
@@ -218,13 +225,13 @@ final class SystemdKeeper implements Keeper {
     }
   }
 
-  private static void close(Session session) {
+  private static void close(@Nullable Session session) {
     if (session != null) {
       session.close();
     }
   }
 
-  private static void close(MemFd memory) {
+  private static void close(@Nullable MemFd memory) {
     if (memory != null) {
       memory.close();
     }

@@ -10,9 +10,15 @@
  *
  * <p>Threads: every method of every public type may be called by any thread, except builders, which
  * are for one. Ownership: Session and MemFd each own one fd until they are closed; none is closed
- * by garbage collection, as that could drop what is preserved. No argument and no result is null.
+ * by garbage collection, as that could drop what is preserved. Where a type is not marked {@link
+ * org.jspecify.annotations.Nullable}, no argument and no result is null.
  *
  * <p>Sources: include/uapi/linux/liveupdate.h, kernel/liveupdate/ and mm/memfd_luo.c of Linux 7.3;
  * memfd_create(2), fcntl(2), madvise(2).
+ *
+ * @since 0.1.0
  */
+@NullMarked
 package org.luo4j;
+
+import org.jspecify.annotations.NullMarked;

@@ -136,6 +136,16 @@ class SystemdTest {
   }
 
   @Test
+  void aStoreWithoutASocketSaysWhatToSet() {
+    environment.put("FDSTORE", "16");
+    try (MemFd memfd = luo.createMemFd(MemFdOptions.named("test"))) {
+      String message =
+          assertThrows(IllegalStateException.class, () -> systemd().store("a", memfd)).getMessage();
+      assertTrue(message.contains("NOTIFY_SOCKET"), message);
+    }
+  }
+
+  @Test
   void nobodyAtTheSocketIsARefusalWithTheErrno() {
     environment.put("NOTIFY_SOCKET", folder.resolve("nobody").toString());
     LuoException refused = assertThrows(LuoException.class, () -> systemd().ready());

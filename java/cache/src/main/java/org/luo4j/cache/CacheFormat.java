@@ -5,6 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
 
 /**
@@ -173,7 +174,7 @@ final class CacheFormat {
   }
 
   /** Null when a header page is one that this version and machine read, else why not. */
-  static String refuseHeader(ByteBuffer page) {
+  static @Nullable String refuseHeader(ByteBuffer page) {
     long magic = page.getLong(MAGIC_AT);
     if (magic == Long.reverseBytes(MAGIC)) {
       return "the old memory was written in the other byte order";
@@ -220,7 +221,7 @@ final class CacheFormat {
   }
 
   /** Null when the memory holds a cache of this layout and these codecs, else why not. */
-  static String refuse(MemoryRegion memory, Layout l, Codec<?> keys, Codec<?> values) {
+  static @Nullable String refuse(MemoryRegion memory, Layout l, Codec<?> keys, Codec<?> values) {
     String refused = refuseHeader(header(memory));
     if (refused != null) {
       return refused;

@@ -16,6 +16,7 @@ import java.nio.file.Path;
  * @param entries how many it has, expired ones that nobody has met included
  * @param liveBytes what they count as
  * @param isClosed whether it was closed; else it is open, or its process ended without closing it
+ * @since 0.1.0
  */
 public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolean isClosed) {
 

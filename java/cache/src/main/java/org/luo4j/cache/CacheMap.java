@@ -15,6 +15,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A cache as a map. Holds nothing; any thread. Values are compared by their bytes, except in {@code
@@ -69,7 +70,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   }
 
   @Override
-  public V get(Object key) {
+  public @Nullable V get(Object key) {
     return cache.getIfPresent(key(key));
   }
 
@@ -80,18 +81,18 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   }
 
   @Override
-  public V put(K key, V value) {
+  public @Nullable V put(K key, V value) {
     byte[] bytes = cache.encode(key(key), value);
     return cache.change(key, present -> bytes);
   }
 
   @Override
-  public V putIfAbsent(K key, V value) {
+  public @Nullable V putIfAbsent(K key, V value) {
     return cache.putIfAbsent(key(key), value);
   }
 
   @Override
-  public V remove(Object key) {
+  public @Nullable V remove(Object key) {
     return cache.change(key(key), present -> null);
   }
 
@@ -102,7 +103,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   }
 
   @Override
-  public V replace(K key, V value) {
+  public @Nullable V replace(K key, V value) {
     return cache.replace(key(key), value);
   }
 
@@ -112,24 +113,27 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   }
 
   @Override
-  public V computeIfAbsent(K key, Function<? super K, ? extends V> function) {
+  public @Nullable V computeIfAbsent(K key, Function<? super K, ? extends @Nullable V> function) {
     return cache.get(key(key), Objects.requireNonNull(function, "function"));
   }
 
   @Override
-  public V computeIfPresent(K key, BiFunction<? super K, ? super V, ? extends V> function) {
+  public @Nullable V computeIfPresent(
+      K key, BiFunction<? super K, ? super V, ? extends @Nullable V> function) {
     Objects.requireNonNull(function, "function");
     return update(key, present -> present == null ? null : function.apply(key, present));
   }
 
   @Override
-  public V compute(K key, BiFunction<? super K, ? super V, ? extends V> function) {
+  public @Nullable V compute(
+      K key, BiFunction<? super K, ? super @Nullable V, ? extends @Nullable V> function) {
     Objects.requireNonNull(function, "function");
     return update(key, present -> function.apply(key, present));
   }
 
   @Override
-  public V merge(K key, V value, BiFunction<? super V, ? super V, ? extends V> function) {
+  public @Nullable V merge(
+      K key, V value, BiFunction<? super V, ? super V, ? extends @Nullable V> function) {
     Objects.requireNonNull(value, "value");
     Objects.requireNonNull(function, "function");
     return update(key, present -> present == null ? value : function.apply(present, value));
@@ -150,9 +154,9 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
    * bytes that were there, not those of the value that the function was given, which it may have
    * changed, and which need not encode to the same bytes again.
    */
-  private V update(K key, UnaryOperator<V> function) {
+  private @Nullable V update(K key, UnaryOperator<@Nullable V> function) {
     while (true) {
-      byte[][] seen = new byte[1][];
+      byte[] @Nullable [] seen = new byte[1] @Nullable [];
       V present =
           cache.change(
               key(key),
@@ -328,8 +332,8 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   private final class EntryIterator implements Iterator<Map.Entry<K, V>> {
 
     private long slot;
-    private Map.Entry<K, V> next;
-    private K last;
+    private Map.@Nullable Entry<K, V> next;
+    private @Nullable K last;
 
     EntryIterator() {
       advance();
@@ -397,7 +401,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
       return entry.equals(other);
     }
 

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
 
 /**
@@ -56,7 +57,11 @@ interface CacheMemory extends Closeable {
     private final Path aside;
     private final long size;
     private FileChannel channel;
+
+    /** Set by {@link #lock}. */
+    @SuppressWarnings("NullAway.Init")
     private Object key;
+
     private MemoryRegion region;
     private Start origin;
 
@@ -113,7 +118,8 @@ interface CacheMemory extends Closeable {
     }
 
     private static Object key(Path file) throws IOException {
-      return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+      Object key = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+      return key != null ? key : file.toRealPath();
     }
 
     private static IOException busy(Path file, Duration waited) {
@@ -151,7 +157,7 @@ interface CacheMemory extends Closeable {
     }
 
     /** The file with its lock, or null when another process has that. */
-    private static FileChannel lockIfFree(Path file) throws IOException {
+    private static @Nullable FileChannel lockIfFree(Path file) throws IOException {
       FileChannel channel =
           FileChannel.open(
               file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
  * @param keyCodec what the name of the keys' codec hashes to
  * @param valueCodec what the name of the values' codec hashes to
  * @param created ms since 1970, from which expiry counts
+ * @since 0.1.0
  */
 public record CacheShape(
     long capacity, int averageEntryBytes, int keyCodec, int valueCodec, long created) {

@@ -8,6 +8,7 @@ package org.luo4j.cache;
  * @param misses lookups that did not
  * @param evictions entries that were pushed out, or found to have expired
  * @param corruptions entries whose checksum did not hold: they were misses
+ * @since 0.1.0
  */
 public record CacheStats(long hits, long misses, long evictions, long corruptions) {
 

@@ -23,6 +23,7 @@ import java.util.function.Function;
  * before anything is changed.
  *
  * @param <T> what is turned
+ * @since 0.1.0
  */
 public interface Codec<T> {
 

@@ -6,6 +6,7 @@ package org.luo4j.cache;
  *
  * @param <K> the keys
  * @param <V> the values
+ * @since 0.1.0
  */
 @FunctionalInterface
 public interface EntryVisitor<K, V> {

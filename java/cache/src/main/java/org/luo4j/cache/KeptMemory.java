@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.Handover;
 import org.luo4j.Kept;
 import org.luo4j.MemFdOptions;
@@ -30,7 +31,7 @@ final class KeptMemory implements CacheMemory {
   private final MemFdOptions options;
   private final long boot = boot();
   private Kept kept;
-  private Kept aside;
+  private @Nullable Kept aside;
   private MemoryRegion region;
   private Start origin;
 
@@ -158,6 +159,7 @@ final class KeptMemory implements CacheMemory {
 
   @Override
   public void close() {
+    // Of a constructor that fails some are null.
     if (region != null) {
       region.close();
     }

@@ -7,6 +7,7 @@ import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
 
 /**
@@ -44,7 +45,8 @@ final class Memory {
   /** Up to so many bytes are copied word by word, which costs less than the call of a copy. */
   private static final int FEW = 48;
 
-  private ByteBuffer[] slices;
+  /** Null once closed. */
+  private ByteBuffer @Nullable [] slices;
 
   Memory(MemoryRegion region) {
     slices = new ByteBuffer[(int) ((region.size() + MASK) >>> SHIFT)];

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
-/** What becomes of old memory that a cache finds and cannot use. */
+/**
+ * What becomes of old memory that a cache finds and cannot use.
+ *
+ * @since 0.1.0
+ */
 public enum OnRefusal {
   /**
    * It stays as it is, aside: a file is renamed to its name with ".refused" appended, a memfd stays

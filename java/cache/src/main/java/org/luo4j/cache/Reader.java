@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Looks entries up, without a lock: any thread. What it has found stays in its place while the
@@ -90,7 +91,7 @@ final class Reader {
   }
 
   /** The value of a key, or null. */
-  byte[] get(byte[] key, long hash) {
+  byte @Nullable [] get(byte[] key, long hash) {
     long period = pins.period();
     long at = locate(key, hash);
     int lengths = at < 0 ? 0 : Entry.lengths(memory, at);
@@ -114,7 +115,7 @@ final class Reader {
     return pins.period() - period <= 1;
   }
 
-  private byte[] getPinned(byte[] key, long hash) {
+  private byte @Nullable [] getPinned(byte[] key, long hash) {
     int pin = pins.enter();
     try {
       long at = locate(key, hash);
@@ -124,7 +125,7 @@ final class Reader {
     }
   }
 
-  private byte[] missed(long at) {
+  private byte @Nullable [] missed(long at) {
     if (at == DAMAGED) {
       corrupt.increment();
     }
@@ -132,7 +133,8 @@ final class Reader {
   }
 
   /** Gives a function the value of a key in place; null where there is none. */
-  <R> R read(byte[] key, long hash, Function<? super ByteBuffer, ? extends R> function) {
+  <R> @Nullable R read(
+      byte[] key, long hash, Function<? super ByteBuffer, ? extends @Nullable R> function) {
     int pin = pins.enter();
     try {
       long at = locate(key, hash);
@@ -280,7 +282,7 @@ final class Reader {
   }
 
   /** The entry that a slot names; null when there is none, or none any more. */
-  Copy entryAt(long place) {
+  @Nullable Copy entryAt(long place) {
     int pin = pins.enter();
     try {
       while (true) {
@@ -339,6 +341,7 @@ final class Reader {
   }
 
   /** The live entry of a key: the place of its slot, the slot, and where the entry lies. */
+  @SuppressWarnings("NullAway.Init") // the fields are set by what finds it
   static final class Found {
     long place;
     long slot;

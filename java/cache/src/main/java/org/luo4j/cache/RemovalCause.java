@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
-/** Why an entry is gone, in Caffeine's words. */
+/**
+ * Why an entry is gone, in Caffeine's words.
+ *
+ * @since 0.1.0
+ */
 public enum RemovalCause {
   /** The user removed it. */
   EXPLICIT,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A circular log of entries in the cache's memory. One thread at a time, the holder of the write
  * lock, changes it; readers, pinned by {@link Pins}, turn addresses into offsets.
@@ -44,7 +46,7 @@ final class Ring {
   /** Positions below were written by an earlier process. */
   private final long old;
 
-  private final Verified verified;
+  private final @Nullable Verified verified;
 
   /** This opening of the memory, as slots say it. */
   private final long opening;
@@ -109,7 +111,7 @@ final class Ring {
   }
 
   /** Null, or what is wrong with the positions that the memory holds. */
-  String damage() {
+  @Nullable String damage() {
     long head = ends.head;
     long tail = ends.tail;
     if (head < tail

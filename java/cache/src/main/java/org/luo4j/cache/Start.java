@@ -6,10 +6,15 @@ package org.luo4j.cache;
  *
  * @param kind how
  * @param reason why, in a sentence
+ * @since 0.1.0
  */
 public record Start(Kind kind, String reason) {
 
-  /** How a cache came up. */
+  /**
+   * How a cache came up.
+   *
+   * @since 0.1.0
+   */
   public enum Kind {
     /** Empty: there was no old memory, or it was refused. */
     COLD,

@@ -7,10 +7,15 @@ package org.luo4j.cache;
  * @param entries whole entries
  * @param bytes their bytes, headers included
  * @param damaged slots or entries that were damaged and are removed
+ * @since 0.1.0
  */
 public record Verification(long entries, long bytes, long damaged) {
 
-  /** Is told how far a verification is. */
+  /**
+   * Is told how far a verification is.
+   *
+   * @since 0.1.0
+   */
   @FunctionalInterface
   public interface Progress {
 

@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.Handover;
 import org.luo4j.LiveUpdate;
 import org.luo4j.MemoryRegion;
@@ -38,6 +39,7 @@ import org.luo4j.MemoryRegion;
  *
  * @param <K> the keys
  * @param <V> the values
+ * @since 0.1.0
  */
 public final class WarmCache<K, V> implements AutoCloseable {
 
@@ -56,18 +58,18 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private final Codec<K> keys;
   private final Codec<V> values;
   private final long expireMillis;
-  private final RemovalListener<? super K, ? super V> listener;
+  private final @Nullable RemovalListener<? super K, ? super V> listener;
   private final Start start;
   private final ReentrantLock write = new ReentrantLock();
   private final ReentrantLock[] loading = new ReentrantLock[LOADER_LOCKS];
 
   /** Null unless statistics are recorded. */
-  private final LongAdder hits;
+  private final @Nullable LongAdder hits;
 
-  private final LongAdder misses;
+  private final @Nullable LongAdder misses;
 
-  /** What the change under way removed; null without a listener. */
-  private List<Removal> removals;
+  /** What the change under way removed; nothing without a listener. */
+  private List<Removal> removals = new ArrayList<>();
 
   private record Removal(byte[] key, byte[] value, RemovalCause cause) {}
 
@@ -114,7 +116,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         closed || found.kind() != Start.Kind.WARM_AFTER_RESTART
             ? found
             : new Start(Start.Kind.WARM_AFTER_CRASH, found.reason());
-    this.writer = found.isWarm() ? old : writer(builder, layout, region, false);
+    this.writer = found.isWarm() && old != null ? old : writer(builder, layout, region, false);
     this.reader = writer.reader();
     reader.countOpening();
     if (found.isWarm() && !closed) {
@@ -123,7 +125,6 @@ public final class WarmCache<K, V> implements AutoCloseable {
     region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
     memory.opened();
     if (listener != null) {
-      removals = new ArrayList<>();
       writer.onRemoval((key, value, cause) -> removals.add(new Removal(key, value, cause)));
     }
   }
@@ -150,20 +151,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** Gives the write lock back, then tells what was removed. */
   private void unlock() {
-    List<Removal> told = null;
-    if (listener != null && !removals.isEmpty() && write.getHoldCount() == 1) {
-      told = removals;
-      removals = new ArrayList<>();
+    if (listener == null || removals.isEmpty() || write.getHoldCount() > 1) {
+      write.unlock();
+      return;
     }
+    List<Removal> told = removals;
+    removals = new ArrayList<>();
     write.unlock();
-    if (told != null) {
-      for (Removal removal : told) {
-        try {
-          listener.onRemoval(keys.decode(removal.key), values.decode(removal.value), removal.cause);
-        } catch (RuntimeException e) {
-          System.getLogger(WarmCache.class.getName())
-              .log(System.Logger.Level.WARNING, "the removal listener failed", e);
-        }
+    for (Removal removal : told) {
+      try {
+        listener.onRemoval(keys.decode(removal.key), values.decode(removal.value), removal.cause);
+      } catch (RuntimeException e) {
+        System.getLogger(WarmCache.class.getName())
+            .log(System.Logger.Level.WARNING, "the removal listener failed", e);
       }
     }
   }
@@ -248,23 +248,24 @@ public final class WarmCache<K, V> implements AutoCloseable {
    *
    * @param <K> the keys
    * @param <V> the values
+   * @since 0.1.0
    */
   public static final class Builder<K, V> {
     private final Codec<K> keys;
     private final Codec<V> values;
     private long capacity;
     private int averageEntry = 64;
-    private Long created;
+    private @Nullable Long created;
     private long expireMillis;
-    private LongSupplier clock;
-    private RemovalListener<? super K, ? super V> listener;
+    private @Nullable LongSupplier clock;
+    private @Nullable RemovalListener<? super K, ? super V> listener;
     private boolean recordStats;
     private OnRefusal onRefusal = OnRefusal.KEEP;
-    private Path file;
-    private Handover handover;
-    private LiveUpdate luo;
-    private String name;
-    private Duration ownerTimeout;
+    private @Nullable Path file;
+    private @Nullable Handover handover;
+    private @Nullable LiveUpdate luo;
+    private String name = "";
+    private @Nullable Duration ownerTimeout;
 
     private Builder(Codec<K> keys, Codec<V> values) {
       this.keys = keys;
@@ -441,8 +442,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @throws IllegalStateException when the capacity, or where to place the cache, is not set
      */
     public WarmCache<K, V> open() throws IOException {
-      if (capacity == 0 || (file == null && handover == null && luo == null)) {
-        throw new IllegalStateException("set a capacity, and a file, a handover or a session");
+      if (capacity == 0) {
+        throw incomplete();
       }
       CacheFormat.Layout layout = CacheFormat.Layout.of(capacity, averageEntry);
       CacheMemory memory = memory(layout.size());
@@ -462,9 +463,16 @@ public final class WarmCache<K, V> implements AutoCloseable {
       if (handover != null) {
         return new KeptMemory(handover, false, name, size, onRefusal);
       }
+      if (luo == null) {
+        throw incomplete();
+      }
       Handover own =
           Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).timeout(timeout).open();
       return new KeptMemory(own, true, name, size, onRefusal);
+    }
+
+    private static IllegalStateException incomplete() {
+      return new IllegalStateException("set a capacity, and a file, a handover or a session");
     }
   }
 
@@ -492,7 +500,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @param key not null
    * @return its value, or null
    */
-  public V getIfPresent(K key) {
+  public @Nullable V getIfPresent(K key) {
     byte[] bytes = keys.encode(key);
     byte[] value = reader.get(bytes, reader.hash(bytes));
     count(value != null);
@@ -500,8 +508,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private void count(boolean hit) {
-    if (hits != null) {
-      (hit ? hits : misses).increment();
+    LongAdder counter = hit ? hits : misses;
+    if (counter != null) {
+      counter.increment();
     }
   }
 
@@ -515,7 +524,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @param <R> what the function gives
    * @return what the function gave, or null where the key has no value
    */
-  public <R> R read(K key, Function<? super ByteBuffer, ? extends R> function) {
+  public <R> @Nullable R read(K key, Function<? super ByteBuffer, ? extends @Nullable R> function) {
     Objects.requireNonNull(function, "function");
     byte[] bytes = keys.encode(key);
     boolean[] hit = hits == null ? null : new boolean[1];
@@ -579,7 +588,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private Verification walk(
-      boolean drop, EntryVisitor<? super K, ? super V> visitor, Verification.Progress progress) {
+      boolean drop,
+      @Nullable EntryVisitor<? super K, ? super V> visitor,
+      Verification.Progress progress) {
     long slots = reader.index.slots();
     long entries = 0;
     long bytes = 0;
@@ -591,7 +602,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         entries++;
         bytes += found;
         Reader.Copy copy = visitor == null ? null : reader.entryAt(place);
-        if (copy != null) {
+        if (visitor != null && copy != null) {
           visitor.visit(
               keys.decode(copy.key()), values.decode(copy.value()), reader.expires(copy.expiry()));
         }
@@ -631,7 +642,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @param loader gives the value, or null for none
    * @return the value, or null where the loader gave none
    */
-  public V get(K key, Function<? super K, ? extends V> loader) {
+  public @Nullable V get(K key, Function<? super K, ? extends @Nullable V> loader) {
     byte[] bytes = keys.encode(key);
     long hash = reader.hash(bytes);
     byte[] present = reader.get(bytes, hash);
@@ -758,7 +769,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return the value that was there and stays, or null
    * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
-  public V putIfAbsent(K key, V value) {
+  public @Nullable V putIfAbsent(K key, V value) {
     byte[] bytes = encode(key, value);
     return change(key, present -> present == null ? bytes : present);
   }
@@ -771,7 +782,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return the value that was there, or null: then nothing was put
    * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
-  public V replace(K key, V value) {
+  public @Nullable V replace(K key, V value) {
     byte[] bytes = encode(key, value);
     return change(key, present -> present == null ? null : bytes);
   }
@@ -856,15 +867,15 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param present the bytes of the value, or null
      * @return the bytes of the new value; null to remove; {@code present} itself to leave it
      */
-    byte[] of(byte[] present);
+    byte @Nullable [] of(byte @Nullable [] present);
   }
 
   /**
    * Makes a change and returns the value that was there before, or null. A value that cannot be
    * decoded is not changed.
    */
-  V change(K key, Change change) {
-    Object[] before = new Object[1];
+  @Nullable V change(K key, Change change) {
+    @Nullable Object[] before = new @Nullable Object[1];
     changeBytes(
         key,
         present -> {
@@ -872,7 +883,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
           return change.of(present);
         });
     @SuppressWarnings("unchecked")
-    V decoded = (V) before[0];
+    @Nullable V decoded = (V) before[0];
     return decoded;
   }
 
@@ -918,7 +929,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /** The entry of a slot, or null. */
-  Map.Entry<K, V> entryAt(long at) {
+  Map.@Nullable Entry<K, V> entryAt(long at) {
     Reader.Copy entry = reader.entryAt(at);
     return entry == null ? null : Map.entry(keys.decode(entry.key()), values.decode(entry.value()));
   }

@@ -8,6 +8,7 @@ import static org.luo4j.cache.Index.TAG_SHIFT;
 import static org.luo4j.cache.Index.USES_SHIFT;
 
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Puts, removes, evicts and cleans: one thread at a time, which the caller sees to.
@@ -39,7 +40,7 @@ final class Writer {
   private final Ghosts ghosts;
   private final Overwrites overwrites;
 
-  private Listener listener;
+  private @Nullable Listener listener;
   private long entries;
   private long live;
   private long evictions;
@@ -62,7 +63,7 @@ final class Writer {
   }
 
   /** Null, or why the memory's contents cannot be used. Writes nothing. */
-  String damage() {
+  @Nullable String damage() {
     String damage = small.damage();
     if (damage == null) {
       damage = main.damage();

@@ -2,6 +2,7 @@
 package org.luo4j.internal.bridge;
 
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The system calls that luo4j makes, one method each, as numbers.
@@ -167,7 +168,7 @@ public interface Bridge {
   long write(int fd, ByteBuffer buffer, int start, int length, long fileOffset);
 
   /** What the fd is, as /proc/self/fd shows it ("/memfd:name (deleted)"); null when not open. */
-  String describe(int fd);
+  @Nullable String describe(int fd);
 
   // ---- Unix sockets: unix(7) ----
 

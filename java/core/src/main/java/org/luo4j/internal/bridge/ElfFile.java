@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** The header and the segments of an ELF file (elf(5)), read without mapping it. */
 public final class ElfFile {
@@ -53,7 +54,7 @@ public final class ElfFile {
    *
    * @throws IOException when the file cannot be read or is no 64-bit little-endian ELF file
    */
-  static String interpreter(Path file) throws IOException {
+  static @Nullable String interpreter(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file)) {
       ByteBuffer table = programHeaders(channel, header(channel, file), file);
       for (int at = 0; at < table.limit(); at += PROGRAM_HEADER_BYTES) {

@@ -2,6 +2,7 @@
 package org.luo4j.internal.bridge;
 
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The machine this JVM runs on, and whether the native bridges may be used on it: Linux, 64 bits,
@@ -30,7 +31,7 @@ public final class Machine {
   }
 
   /** Null when the native bridges may be used, else why not. */
-  public static String whyNoNativeBridge() {
+  public static @Nullable String whyNoNativeBridge() {
     if (!osName().equals("linux")) {
       return "this is " + System.getProperty("os.name") + ": LUO and memfds are Linux's";
     }

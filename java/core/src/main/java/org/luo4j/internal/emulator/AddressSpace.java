@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 
 /**
@@ -117,7 +118,7 @@ final class AddressSpace {
     mappings.clear();
   }
 
-  private Mapping find(long address) {
+  private @Nullable Mapping find(long address) {
     Map.Entry<Long, Mapping> entry = mappings.floorEntry(address);
     return entry == null || address >= entry.getValue().end() ? null : entry.getValue();
   }

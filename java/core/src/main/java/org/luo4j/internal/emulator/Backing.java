@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The bytes of one memfd, in a sparse file that is as long as has been needed so far. What lies
@@ -29,7 +30,7 @@ final class Backing {
   private static final byte[] ZEROS = new byte[BLOCK];
 
   private final Path file;
-  private RandomAccessFile io;
+  private @Nullable RandomAccessFile io;
   private boolean viewed;
 
   /** A file that is created when it is first needed, or that is there already. */
@@ -57,9 +58,10 @@ final class Backing {
   void read(long position, byte[] block, int count) throws IOException {
     int got = 0;
     if (io != null || Files.exists(file)) {
-      open().seek(position);
+      RandomAccessFile in = open();
+      in.seek(position);
       int n;
-      while (got < count && (n = io.read(block, got, count - got)) > 0) {
+      while (got < count && (n = in.read(block, got, count - got)) > 0) {
         got += n;
       }
     }
@@ -68,12 +70,13 @@ final class Backing {
 
   void write(long position, ByteBuffer buffer, int start, int length) throws IOException {
     byte[] block = new byte[Math.min(BLOCK, length)];
-    open().seek(position);
+    RandomAccessFile out = open();
+    out.seek(position);
     int done = 0;
     while (done < length) {
       int count = Math.min(block.length, length - done);
       buffer.get(start + done, block, 0, count);
-      io.write(block, 0, count);
+      out.write(block, 0, count);
       done += count;
     }
   }
@@ -91,8 +94,9 @@ final class Backing {
       int count = (int) Math.min(BLOCK, end - at);
       read(at, block, count);
       if (!isZero(block, 0, count)) {
-        io.seek(at);
-        io.write(ZEROS, 0, count);
+        RandomAccessFile out = open();
+        out.seek(at);
+        out.write(ZEROS, 0, count);
       }
       at += count;
     }
@@ -117,8 +121,9 @@ final class Backing {
 
   /** Maps a range, making the file long enough first. The view outlives the file's deletion. */
   ByteBuffer view(long position, int length, boolean writable) throws IOException {
-    if (open().length() < position + length) {
-      io.setLength(position + length);
+    RandomAccessFile grown = open();
+    if (grown.length() < position + length) {
+      grown.setLength(position + length);
     }
     viewed = true;
     while (true) {

@@ -18,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 
@@ -147,7 +148,7 @@ public final class Emulator implements Bridge, AutoCloseable {
           () -> {
             die();
             StateFolder.deleteTree(process.path());
-            return null;
+            return 0;
           });
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -458,7 +459,7 @@ public final class Emulator implements Bridge, AutoCloseable {
   }
 
   @Override
-  public synchronized String describe(int fd) {
+  public synchronized @Nullable String describe(int fd) {
     OpenFile file = isDead() ? null : fds.file(fd);
     return file == null ? null : file.describe();
   }

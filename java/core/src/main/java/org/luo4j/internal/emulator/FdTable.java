@@ -10,7 +10,9 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The file descriptors of an emulated process. Their numbers start where no real process has any,
@@ -51,24 +53,29 @@ final class FdTable {
   }
 
   /** The open file of an fd, or null. */
-  OpenFile file(int fd) {
+  @Nullable OpenFile file(int fd) {
     Descriptor descriptor = descriptors.get(fd);
     return descriptor == null ? null : descriptor.file;
   }
 
+  private Descriptor open(int fd) {
+    return Objects.requireNonNull(descriptors.get(fd), "an fd that is open");
+  }
+
   boolean isCloseOnExec(int fd) {
-    return descriptors.get(fd).closeOnExec;
+    return open(fd).closeOnExec;
   }
 
   void setCloseOnExec(int fd, boolean closeOnExec) {
-    descriptors.get(fd).closeOnExec = closeOnExec;
+    open(fd).closeOnExec = closeOnExec;
   }
 
   /** Frees an open fd, and lets go of its file. */
   void close(int fd) throws IOException {
-    Descriptor descriptor = descriptors.remove(fd);
+    OpenFile file = open(fd).file;
+    descriptors.remove(fd);
     used.clear(fd - FIRST);
-    descriptor.file.put();
+    file.put();
   }
 
   /** All open files, each once. */

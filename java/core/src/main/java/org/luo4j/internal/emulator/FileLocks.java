@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Exclusive file locks, correct within this JVM as well as between JVMs.
@@ -29,7 +30,7 @@ final class FileLocks {
   private FileLocks() {}
 
   /** Takes the lock, creating the file when it is not there; null when anyone holds it. */
-  static Held tryHold(Path file) throws IOException {
+  static @Nullable Held tryHold(Path file) throws IOException {
     synchronized (HELD) {
       if (HELD.containsKey(file)) {
         return null;
@@ -63,7 +64,7 @@ final class FileLocks {
     }
   }
 
-  private static FileLock lock(FileChannel channel) throws IOException {
+  private static @Nullable FileLock lock(FileChannel channel) throws IOException {
     try {
       return channel.tryLock();
     } catch (OverlappingFileLockException e) {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A session of the previous kernel that this process has retrieved. Until it is finished it holds a
@@ -20,7 +21,7 @@ final class IncomingSession extends Session {
   private static final class Arrived {
     final Manifest.Entry entry;
     int error;
-    MemFile file;
+    @Nullable MemFile file;
 
     Arrived(Manifest.Entry entry) {
       this.entry = entry;
@@ -79,7 +80,7 @@ final class IncomingSession extends Session {
         restore(arrived);
       }
     }
-    return arrived.error != 0 ? -arrived.error : kernel.fds().install(arrived.file, true);
+    return arrived.file == null ? -arrived.error : kernel.fds().install(arrived.file, true);
   }
 
   /** Makes a memfd of what arrived, or says with what it failed for good. */

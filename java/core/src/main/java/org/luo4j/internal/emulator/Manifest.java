@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 
 /**
@@ -37,7 +38,7 @@ record Manifest(String name, List<Entry> entries) {
   record Entry(long token, long size, int seals, long position, String data) {}
 
   /** The name field up to its NUL, in hexadecimal; null when it is empty or has no NUL. */
-  static String hexName(byte[] field) {
+  static @Nullable String hexName(byte[] field) {
     StringBuilder hex = new StringBuilder();
     for (int i = 0; i < Abi.NAME_LENGTH; i++) {
       if (field[i] == 0) {

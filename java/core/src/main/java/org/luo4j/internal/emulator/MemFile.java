@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 
 /**
@@ -142,7 +143,7 @@ final class MemFile extends OpenFile {
   }
 
   @Override
-  MemFile preservable() {
+  @Nullable MemFile preservable() {
     return huge ? null : this;
   }
 

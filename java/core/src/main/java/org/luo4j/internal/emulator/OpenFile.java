@@ -9,6 +9,7 @@ import static org.luo4j.internal.bridge.Errno.ESPIPE;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 
 /**
@@ -92,12 +93,12 @@ abstract class OpenFile {
   }
 
   /** The memfd that LUO's handler accepts, or null. */
-  MemFile preservable() {
+  @Nullable MemFile preservable() {
     return null;
   }
 
   /** The memfd that can be mapped, or null. */
-  MemFile mappable() {
+  @Nullable MemFile mappable() {
     return null;
   }
 

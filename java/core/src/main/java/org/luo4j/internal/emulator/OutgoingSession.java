@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A session that this process has created. It holds a reference to each memfd that it preserves,
@@ -49,7 +50,7 @@ final class OutgoingSession extends Session {
   }
 
   /** Preserves the file of an fd; null stands for an fd that is not open. */
-  int preserve(OpenFile file, long token) throws IOException {
+  int preserve(@Nullable OpenFile file, long token) throws IOException {
     if (files.containsKey(token)) {
       return -EEXIST;
     }

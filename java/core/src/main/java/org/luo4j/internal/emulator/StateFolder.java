@@ -34,6 +34,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The folder that stands for a machine: what outlives an emulated process, or a reboot, is here.
@@ -263,7 +264,7 @@ final class StateFolder {
   }
 
   /** The name of something that a half-created folder would not hold, or null. */
-  private static String stranger(Path directory) throws IOException {
+  private static @Nullable String stranger(Path directory) throws IOException {
     for (Path path : list(directory, "*")) {
       String name = path.getFileName().toString();
       if (!name.startsWith(MARKER + ".") || !name.endsWith(".tmp")) {
@@ -327,7 +328,7 @@ final class StateFolder {
 
   // ---- files ----
 
-  private static boolean isPosix(Path path) throws IOException {
+  private static boolean isPosix(@Nullable Path path) throws IOException {
     return path != null && Files.getFileStore(path).supportsFileAttributeView("posix");
   }
 

@@ -10,4 +10,7 @@
  * {@code ProcessDirectory} and {@code Manifest} are what is on disk; {@code Reboot} makes the next
  * boot.
  */
+@NullMarked
 package org.luo4j.internal.emulator;
+
+import org.jspecify.annotations.NullMarked;

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
@@ -360,7 +361,7 @@ public final class JnaBridge implements Bridge {
   }
 
   @Override
-  public String describe(int fd) {
+  public @Nullable String describe(int fd) {
     return ProcFd.describe(fd);
   }
 
@@ -404,7 +405,7 @@ public final class JnaBridge implements Bridge {
     private static boolean bound;
 
     /** What stopped JNA, which later attempts would meet only as "could not initialize class". */
-    private static IOException refusal;
+    private static @Nullable IOException refusal;
 
     static synchronized void bind() throws IOException {
       if (!bound && refusal == null) {
@@ -418,7 +419,7 @@ public final class JnaBridge implements Bridge {
           refusal = new IOException(whyUnavailable(e), e);
         }
       }
-      if (!bound) {
+      if (refusal != null) {
         throw new IOException(refusal.getMessage(), refusal);
       }
     }

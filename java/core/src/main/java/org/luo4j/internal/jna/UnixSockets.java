@@ -8,6 +8,7 @@ import com.sun.jna.Pointer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
@@ -295,7 +296,7 @@ final class UnixSockets {
   }
 
   /** The address in the kernel's form, or null where it is none. */
-  private static byte[] sockaddr(byte[] address) {
+  private static byte @Nullable [] sockaddr(byte[] address) {
     if (address.length < 1 || address.length > Abi.ADDRESS_MAX) {
       return null;
     }

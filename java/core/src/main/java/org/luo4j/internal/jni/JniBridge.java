@@ -4,6 +4,7 @@ package org.luo4j.internal.jni;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.ProcFd;
 
@@ -44,7 +45,7 @@ public final class JniBridge implements Bridge {
   }
 
   @Override
-  public String describe(int fd) {
+  public @Nullable String describe(int fd) {
     return ProcFd.describe(fd);
   }
 

@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A range of memory of any size, seen through byte buffers of at most 2 GiB, with {@code long}
@@ -47,7 +48,7 @@ public final class ChunkedMemory {
   private final String what;
 
   /** Null once closed. Plain: a reader that misses the null uses memory that is still mapped. */
-  private ByteBuffer[] views;
+  private ByteBuffer @Nullable [] views;
 
   /**
    * @param views as many as {@link #viewCount}, each {@link #viewLength} bytes long
@@ -86,12 +87,16 @@ public final class ChunkedMemory {
   private ByteBuffer view(long offset, long span) {
     ByteBuffer[] live = views;
     if (live == null) {
-      throw new IllegalStateException(what + " is closed: map it again to use it");
+      throw closed();
     }
     if (offset < 0 || offset > size - span) {
       throw outOfBounds(offset, span);
     }
     return live[(int) (offset >>> SHIFT)];
+  }
+
+  private IllegalStateException closed() {
+    return new IllegalStateException(what + " is closed: map it again to use it");
   }
 
   private IndexOutOfBoundsException outOfBounds(long offset, long span) {
@@ -119,7 +124,7 @@ public final class ChunkedMemory {
   /** Throws unless {@code length} bytes at {@code offset} lie inside. */
   public void checkRange(long offset, long length) {
     if (views == null) {
-      throw new IllegalStateException(what + " is closed: map it again to use it");
+      throw closed();
     }
     if (length < 0 || offset < 0 || offset > size - length) {
       throw outOfBounds(offset, length);
@@ -130,6 +135,9 @@ public final class ChunkedMemory {
   public Object pin(long offset, long length) {
     ByteBuffer[] live = views;
     checkRange(offset, length);
+    if (live == null) {
+      throw closed();
+    }
     return live;
   }
 

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.emulator.Emulator;
 import org.luo4j.internal.jna.JnaBridge;
@@ -15,11 +16,12 @@ import org.luo4j.internal.jni.JniBridge;
 /**
  * The choice of a bridge: JNI before JNA, each self-tested before it is used, every refusal kept.
  *
- * @param bridge the one chosen
+ * @param bridge the one chosen, null when none passed
  * @param emulator the same, if it is the emulator, else null
  * @param refused why those before it were not, in the order of trying
  */
-public record Selection(Bridge bridge, Emulator emulator, List<Exception> refused) {
+public record Selection(
+    @Nullable Bridge bridge, @Nullable Emulator emulator, List<Exception> refused) {
 
   /** Those that have passed their self-test, by name: each is loaded and tested once. */
   private static final Map<String, Bridge> PASSED = new HashMap<>();
@@ -68,7 +70,7 @@ public record Selection(Bridge bridge, Emulator emulator, List<Exception> refuse
     return new Selection(emulator, emulator, List.copyOf(refused));
   }
 
-  private static synchronized Bridge attempt(
+  private static synchronized @Nullable Bridge attempt(
       String name, Candidate candidate, List<Exception> refused) {
     Bridge passed = PASSED.get(name);
     if (passed != null) {

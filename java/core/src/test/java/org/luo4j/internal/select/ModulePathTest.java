@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import javax.tools.JavaCompiler;
 import javax.tools.ToolProvider;
 import org.apache.commons.io.IOUtils;
+import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -71,6 +72,11 @@ class ModulePathTest {
         ChildJvm.location(IOUtils.class));
   }
 
+  /** Of luo4j's API: there when a program is compiled, and not when it runs. */
+  private static Stream<Path> annotations() {
+    return Stream.of(ChildJvm.location(NullMarked.class));
+  }
+
   @BeforeAll
   static void compile() throws Exception {
     JniLibrary.assumeBuilt();
@@ -87,10 +93,14 @@ class ModulePathTest {
             errors,
             "--release",
             "17",
+            "-Xlint:all",
+            "-Werror",
             "-d",
             app.toString(),
             "-p",
-            String.join(":", libraries().stream().map(Path::toString).toList()),
+            String.join(
+                ":",
+                Stream.concat(libraries().stream(), annotations()).map(Path::toString).toList()),
             module.toString(),
             main.toString());
     assertEquals(0, failed, errors::toString);
