@@ -62,7 +62,7 @@ options=(-m "$mode" -strideSize 32 -strideCount 16)
 # and the compilers that reorder are the same.
 options+=(-sc false)
 case $mode in
-sanity) options+=(-jvmArgs -XX:+UseSerialGC) ;; # any argument stands for all of jcstress's own choices
+sanity) options+=(-iters 2 -time 250 -jvmArgs -XX:+UseSerialGC) ;; # an argument of any kind rules out jcstress's own sets
 quick) options+=(-iters 3) ;;
 esac
 (cd "$work" && "$java" -jar "$jar" "${options[@]}" ${test:+-t "$test"}) | tee "$work/log" || status=$?

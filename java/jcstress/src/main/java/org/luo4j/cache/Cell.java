@@ -161,20 +161,6 @@ final class Cell {
     return writer.overwrites().tryPut(KEY, hash, value, 0, check) == Overwrites.Result.DONE;
   }
 
-  /**
-   * Puts a value if that which is read is there still; gives what was read, or -1 when it was not.
-   * As under the write lock.
-   */
-  int putIfStill(long n) {
-    byte[] value = value(n);
-    long period = reader.pins.period();
-    long slot = writer.slotOf(KEY, hash);
-    int read = said(Entry.value(memory, reader.offset(slot)));
-    newPeriods(); // as when room is made
-    int check = Entry.check(KEY, value, 0);
-    return writer.tryPut(KEY, hash, value, 0, check, slot, period) ? read : -1;
-  }
-
   boolean remove() {
     return writer.remove(KEY, hash, RemovalCause.EXPLICIT);
   }
@@ -221,7 +207,7 @@ final class Cell {
     prepareOverwrites(1);
     for (int n = 1; n <= WRITES; n++) {
       while (!overwrite(n)) {
-        newPeriods(); // when readers have left
+        writer.newPeriod(); // when readers have left
       }
     }
   }

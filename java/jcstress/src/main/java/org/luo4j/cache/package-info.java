@@ -71,6 +71,7 @@
  * threads in ARM's formal memory model. Run by scripts/litmus.sh.
  *
  * <p>No case is for what one store does by itself: the state and the latest time in the header, the
- * number of openings with its complement.
+ * number of openings with its complement. That who enters or holds looks at the period again takes
+ * three threads to matter: one that gives up while another begins a period over a third.
  */
 package org.luo4j.cache;
