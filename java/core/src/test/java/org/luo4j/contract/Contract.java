@@ -69,6 +69,22 @@ final class Contract implements AutoCloseable {
     return fd;
   }
 
+  /**
+   * The number of an fd that was closed. Those below it are free too and are given out first, so
+   * that no thread of this JVM opens it by chance.
+   */
+  int closedFd() {
+    int[] fds = new int[32];
+    for (int i = 0; i < fds.length; i++) {
+      fds[i] = memfd(1);
+    }
+    int highest = Arrays.stream(fds).max().getAsInt();
+    for (int fd : fds) {
+      close(fd);
+    }
+    return highest;
+  }
+
   /** Writes a text at an offset, or at the position where the offset is negative. */
   long write(int fd, String text, long offset) {
     byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);

@@ -279,8 +279,7 @@ class MemFdContractTest {
 
   @Test
   void aClosedFdIsEBADF() {
-    int memfd = memfd(0);
-    contract.close(memfd);
+    int memfd = contract.closedFd();
     assertErrno(Errno.EBADF, bridge.close(memfd));
     if (!Subject.isEmulator()) {
       assertErrno(Errno.EBADF, bridge.lock(memfd));

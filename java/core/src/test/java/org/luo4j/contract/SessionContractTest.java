@@ -161,9 +161,7 @@ class SessionContractTest {
     int session = contract.session("bad-fd");
     assertErrno(Errno.EBADF, bridge.preserve(session, -1, 1));
     assertErrno(Errno.EBADF, bridge.preserve(session, 999_999, 1));
-    int closed = contract.memfd(1);
-    contract.close(closed);
-    assertErrno(Errno.EBADF, bridge.preserve(session, closed, 1));
+    assertErrno(Errno.EBADF, bridge.preserve(session, contract.closedFd(), 1));
   }
 
   @Test

@@ -68,7 +68,8 @@
  * </table>
  *
  * <p>No run on x86 shows the order of aarch64: {@code java/jcstress/litmus} has the rules between
- * threads in ARM's formal memory model. Run by scripts/litmus.sh.
+ * threads in ARM's formal memory model, also the one that takes three threads to break, the second
+ * look of Pins.enter at the period. Run by scripts/litmus.sh.
  *
  * <p>No case is for what one store does by itself: the state and the latest time in the header, the
  * number of openings with its complement. That who enters or holds looks at the period again takes
