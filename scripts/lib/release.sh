@@ -348,7 +348,8 @@ check_headers_missed() {
 	local file
 	local -a files=(scripts/luo .ci/run native/luo_abi.h CMakeLists.txt pom.xml scripts/guest/FillCache.java)
 	for file in "${files[@]}"; do
-		cp "$1/$file" "$1/$file.before"
+		mkdir -p "$(dirname "$work/headers/$file")"
+		cp "$1/$file" "$work/headers/$file.before"
 		sed -i '1,3{/SPDX-License-Identifier/d}' "$1/$file"
 	done
 	if (cd "$1" && JAVA_HOME=$jdk_17 mvn -B -q -N spotless:check) >"$work/headers.log" 2>&1; then
@@ -357,7 +358,7 @@ check_headers_missed() {
 	fi
 	(cd "$1" && JAVA_HOME=$jdk_17 mvn -B -q -N spotless:apply) >"$work/headers.log" 2>&1 || cat "$work/headers.log"
 	for file in "${files[@]}"; do
-		cmp -s "$1/$file.before" "$1/$file" ||
+		cmp -s "$work/headers/$file.before" "$1/$file" ||
 			printf 'without its header %s passes mvn spotless:check: see the formats in pom.xml\n' "$file"
 	done
 }
