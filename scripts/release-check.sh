@@ -12,8 +12,8 @@ usage() {
 	cat <<'END'
 usage: release-check.sh [options]
 
-Builds the release of this checkout twice, in two folders, with another umask,
-time zone and language each: the version without -SNAPSHOT, without tests.
+Builds the release of this checkout twice, in two folders, in another time
+zone and language each: the version without -SNAPSHOT, without tests.
 Deploys each into a repository of its own, a folder, and checks
 
   the files     those that Central asks for and no others, their checksums,
@@ -64,6 +64,8 @@ newest=
 declared=$(pom_value "$LUO4J_ROOT/pom.xml" /project/version)
 version=${declared%-SNAPSHOT}
 
+# Maven's archives have the modes of the files that go in.
+umask 022
 work=$(mktemp -d "${TMPDIR:-/tmp}/luo4j-release.XXXXXX")
 export GNUPGHOME=$work/gnupg
 cleanup() {
@@ -88,8 +90,8 @@ gpg --batch --quiet --passphrase '' --quick-generate-key 'luo4j release check' e
 
 copy_tree "$work/first/luo4j"
 copy_tree "$work/second/another/folder"
-build first "$work/first/luo4j" "$repository" 022 UTC en -Dgpg.skip=false
-build second "$work/second/another/folder" "$work/second/repository" 077 Asia/Kolkata tr -Dgpg.skip=true
+build first "$work/first/luo4j" "$repository" UTC en -Dgpg.skip=false
+build second "$work/second/another/folder" "$work/second/repository" Asia/Kolkata tr -Dgpg.skip=true
 say "both builds took $(duration $((SECONDS - started)))"
 
 check 'files are those that Central asks for' check_layout

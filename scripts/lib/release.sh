@@ -64,19 +64,18 @@ copy_tree() {
 	git -C "$LUO4J_ROOT" ls-files -z --cached --others --exclude-standard |
 		while IFS= read -r -d '' file; do
 			[ ! -e "$LUO4J_ROOT/$file" ] || printf '%s\0' "$file"
-		done | tar -C "$LUO4J_ROOT" --null -T - -cf - | tar -C "$1" -xf -
+		done | tar -C "$LUO4J_ROOT" --null -T - -cf - | tar -C "$1" --no-same-permissions -xf -
 	[ "$declared" = "$version" ] ||
 		find "$1" -name pom.xml -exec sed -i "s#<version>$declared</version>#<version>$version</version>#" {} +
 }
 
-# build NAME TREE REPOSITORY UMASK TZ LANGUAGE OPTION...: builds TREE and deploys it into REPOSITORY.
+# build NAME TREE REPOSITORY TZ LANGUAGE OPTION...: builds TREE and deploys it into REPOSITORY.
 build() {
-	local name=$1 tree=$2 to=$3 mask=$4 zone=$5 language=$6 log=$work/$1.log
-	shift 6
+	local name=$1 tree=$2 to=$3 zone=$4 language=$5 log=$work/$1.log
+	shift 5
 	say "building ($name)"
 	mkdir -p "$to"
 	if ! (
-		umask "$mask"
 		cd "$tree"
 		export JAVA_HOME=$jdk_17 TZ=$zone MAVEN_OPTS="-Duser.language=$language -Duser.timezone=$zone"
 		if [ -x scripts/build-natives.sh ]; then
@@ -231,6 +230,11 @@ module_of() {
 	esac
 }
 
+# has_entry JAR REGEX: true if the jar has an entry whose whole name matches.
+has_entry() {
+	unzip -Z1 "$1" | grep -x -- "$2" >/dev/null
+}
+
 # manifest JAR: its manifest, with long lines put together.
 manifest() {
 	unzip -p "$1" META-INF/MANIFEST.MF | tr -d '\r' | sed -e ':a' -e '$!N' -e 's/\n //' -e 'ta' -e 'P' -e 'D'
@@ -256,14 +260,14 @@ check_jars() {
 	jar=$(file_of "$artifact" .jar)
 	grep -qx "Implementation-Version: $version" <<<"$(manifest "$jar")" ||
 		printf 'the manifest has no Implementation-Version: %s\n' "$version"
-	unzip -Z1 "$(file_of "$artifact" -sources.jar)" | grep -q '\.java$' || printf 'no sources in the sources jar\n'
-	unzip -Z1 "$(file_of "$artifact" -javadoc.jar)" | grep -qx index.html || printf 'no index.html in the Javadoc jar\n'
+	has_entry "$(file_of "$artifact" -sources.jar)" '.*\.java' || printf 'no sources in the sources jar\n'
+	has_entry "$(file_of "$artifact" -javadoc.jar)" 'index\.html' || printf 'no index.html in the Javadoc jar\n'
 	case $artifact in
 	luo4j) module=org.luo4j ;;
 	luo4j-cache) module=org.luo4j.cache ;;
 	luo4j-cli) module=org.luo4j.cli ;;
 	esac
-	[ "$artifact" = luo4j-cli ] || unzip -Z1 "$jar" | grep -qx module-info.class || printf 'no module-info.class\n'
+	[ "$artifact" = luo4j-cli ] || has_entry "$jar" 'module-info\.class' || printf 'no module-info.class\n'
 	line=$(module_name "$jar")
 	[ "$line" = $module ] || printf "the module is '%s' and not %s\n" "$line" $module
 	check_resources "$artifact" "$jar"
@@ -271,7 +275,7 @@ check_jars() {
 
 # module_name JAR: of its module-info, or the automatic one of its manifest.
 module_name() {
-	if unzip -Z1 "$1" | grep -qx module-info.class; then
+	if has_entry "$1" 'module-info\.class'; then
 		"$jdk_17/bin/jar" --describe-module --file "$1" | sed -n '1s/[@ ].*//p'
 	else
 		manifest "$1" | sed -n 's/^Automatic-Module-Name: //p'
@@ -322,7 +326,7 @@ check_natives() {
 		return
 	fi
 	for platform in linux-x86_64 linux-aarch64; do
-		unzip -Z1 "$jar" | grep -qx "org/luo4j/native/$platform/libluo4j.so" || printf 'no libluo4j.so of %s\n' $platform
+		has_entry "$jar" "org/luo4j/native/$platform/libluo4j\.so" || printf 'no libluo4j.so of %s\n' $platform
 	done
 }
 
@@ -344,8 +348,9 @@ check_headers_missed() {
 	local file
 	local -a files=(scripts/luo .ci/run native/luo_abi.h CMakeLists.txt pom.xml scripts/guest/FillCache.java)
 	for file in "${files[@]}"; do
-		cp "$1/$file" "$1/$file.before"
-		sed -i '/SPDX-License-Identifier/d' "$1/$file"
+		mkdir -p "$(dirname "$work/headers/$file")"
+		cp "$1/$file" "$work/headers/$file.before"
+		sed -i '1,3{/SPDX-License-Identifier/d}' "$1/$file"
 	done
 	if (cd "$1" && JAVA_HOME=$jdk_17 mvn -B -q -N spotless:check) >"$work/headers.log" 2>&1; then
 		printf 'mvn spotless:check passes without the headers of: %s\n' "${files[*]}"
@@ -353,7 +358,7 @@ check_headers_missed() {
 	fi
 	(cd "$1" && JAVA_HOME=$jdk_17 mvn -B -q -N spotless:apply) >"$work/headers.log" 2>&1 || cat "$work/headers.log"
 	for file in "${files[@]}"; do
-		cmp -s "$1/$file.before" "$1/$file" ||
+		cmp -s "$work/headers/$file.before" "$1/$file" ||
 			printf 'without its header %s passes mvn spotless:check: see the formats in pom.xml\n' "$file"
 	done
 }
