@@ -330,8 +330,9 @@ check_natives() {
 	done
 }
 
-# The kinds of file that have no header: texts, drawings, JSON, and what fuzzers start from.
-NO_HEADER='(^|/)(LICENSE|NOTICE|\.gitignore)$|\.(md|svg|json)$|TestInputs/'
+# The kinds of file that have no header: texts, drawings, JSON, what fuzzers start from, and Maven's
+# options, which have no comments before Maven 3.9.
+NO_HEADER='(^|/)(LICENSE|NOTICE|\.gitignore)$|^\.mvn/|\.(md|svg|json)$|TestInputs/'
 
 check_headers() {
 	local file
