@@ -71,10 +71,11 @@ done
 # they run, with * where they break when they are compiled. A type's line is not indented.
 lines() { grep -Eh "^$1(\+\+\+|---|\*\*\*)$2" "${reports[@]}" || true; }
 changed=$(lines '' '' | wc -l)
-broken=0
+broken=0 status=0
 if grep -q 'at least one incompatibility' "$work/log"; then
 	lines '[[:space:]]*' '[!*]' >&2
 	broken=$(lines '' '[!*]' | wc -l)
+	status=1
 fi
 if [ "$changed" -eq 0 ]; then
 	result='no changes'
@@ -82,4 +83,4 @@ else
 	result="types changed: $changed, so that callers break: $broken"
 fi
 printf 'API against %s (%s): %s\n' "$base" "$commit" "$result"
-[ "$broken" -eq 0 ]
+exit $status
