@@ -78,11 +78,11 @@ apt_suite() {
 	)
 	mirror=$(debian_mirror)
 	printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
-		"$mirror" "$suite" "$keyring" >"$dir/suite.sources.new"
-	if ! cmp -s "$dir/suite.sources.new" "$dir/suite.sources"; then
+		"$mirror" "$suite" "$keyring" >"$dir/suite.sources.$$"
+	if ! cmp -s "$dir/suite.sources.$$" "$dir/suite.sources"; then
 		rm -f "$dir/updated"
 	fi
-	mv "$dir/suite.sources.new" "$dir/suite.sources"
+	mv "$dir/suite.sources.$$" "$dir/suite.sources"
 	if [ -n "$(find "$dir/updated" -mmin -1440 2>/dev/null)" ]; then
 		return
 	fi
