@@ -70,6 +70,13 @@ need_tools() {
 	done
 }
 
+# jdk_home: prints $JAVA_HOME, or the home of javac; nothing where there is neither.
+jdk_home() {
+	local home=${JAVA_HOME:-}
+	[ -n "$home" ] || ! have javac || home=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
+	printf '%s\n' "$home"
+}
+
 # duration SECONDS: "3 min 5 s"
 duration() {
 	if [ "$1" -ge 60 ]; then

@@ -21,8 +21,8 @@ GUEST_LUO='kho=on liveupdate=on'
 
 # java_home: prints the home of the JDK in use: $JAVA_HOME or that of javac.
 java_home() {
-	local home=${JAVA_HOME:-}
-	[ -n "$home" ] || ! have javac || home=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
+	local home
+	home=$(jdk_home)
 	[ -x "$home/bin/jlink" ] || die "no JDK with jlink${home:+ in $home}. Install one (Debian: openjdk-17-jdk-headless) or point JAVA_HOME at it"
 	printf '%s\n' "$home"
 }

@@ -94,11 +94,9 @@ native_musl() {
 
 # native_jdk: prints the folder of a JDK that has jni.h.
 native_jdk() {
-	local home=${JAVA_HOME:-}
-	if [ -z "$home" ]; then
-		have javac || die "no JDK, whose jni.h is needed. Install one, or set JAVA_HOME"
-		home=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
-	fi
+	local home
+	home=$(jdk_home)
+	[ -n "$home" ] || die "no JDK, whose jni.h is needed. Install one, or set JAVA_HOME"
 	[ -f "$home/include/jni.h" ] || die "$home has no include/jni.h. Set JAVA_HOME to a JDK, not a JRE"
 	printf '%s\n' "$home"
 }

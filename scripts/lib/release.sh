@@ -78,11 +78,7 @@ build() {
 	if ! (
 		cd "$tree"
 		export JAVA_HOME=$jdk_17 TZ=$zone MAVEN_OPTS="-Duser.language=$language -Duser.timezone=$zone"
-		if [ -x scripts/build-natives.sh ]; then
-			scripts/build-natives.sh
-		else
-			scripts/cross-build-aarch64.sh
-		fi
+		scripts/build-natives.sh
 		mvn -B -q -Prelease -DskipTests -Dspotless.check.skip -Dmaven.install.skip -pl "$RELEASE_MODULES" "$@" \
 			-DaltDeploymentRepository="release::file://$to" deploy \
 			dependency:list -DincludeScope=runtime -DoutputAbsoluteArtifactFilename=true -DoutputFile=target/runtime.txt
