@@ -24,8 +24,12 @@ if(libc)
   set(triplet ${machine}-linux-musl)
   if(NOT EXISTS "${LUO4J_MUSL}/usr/include/${triplet}/stdlib.h")
     message(FATAL_ERROR "LUO4J_MUSL is '${LUO4J_MUSL}', which has no usr/include/${triplet}: unpack "
-                        "Debian's musl and musl-dev into it, or use scripts/build-natives.sh.")
+                        "Debian's musl and musl-dev into it, use scripts/build-natives.sh, or delete "
+                        "${CMAKE_BINARY_DIR} to go on without this platform.")
   endif()
+  # a build whose musl is gone says so, by the message above
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+               "${LUO4J_MUSL}/usr/include/${triplet}/stdlib.h")
   foreach(part include libgcc.a)
     execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${part}
                     OUTPUT_VARIABLE of_compiler_${part} OUTPUT_STRIP_TRAILING_WHITESPACE)

@@ -53,7 +53,7 @@ debian_mirror() {
 # apt-cache see only SUITE for DEB_ARCH. Refreshes its lists when they are older
 # than a day; when that fails older lists are used, and it says so.
 apt_suite() {
-	local suite=$1 arch=$2 dir mirror log
+	local suite=$1 arch=$2 dir mirror
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	have apt-get || die "no apt-get here, so Debian's packages are out of reach. Give the file or folder by option instead (see --help)"
 	[ -f "$keyring" ] || die "no $keyring to check signatures with. Install the package debian-archive-keyring"
@@ -77,17 +77,24 @@ apt_suite() {
 		-o Acquire::Retries=3
 	)
 	mirror=$(debian_mirror)
+	apt_lists "$suite" "$dir" "$mirror" "$keyring" 6>"$dir/lock"
+}
+
+# apt_lists SUITE FOLDER MIRROR KEYRING: the part of apt_suite that writes in the suite's
+# FOLDER. Holds the lock on descriptor 6: apt does not wait for another apt.
+apt_lists() {
+	local suite=$1 dir=$2 log=$2/update.log
+	flock 6
 	printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
-		"$mirror" "$suite" "$keyring" >"$dir/suite.sources.$$"
-	if ! cmp -s "$dir/suite.sources.$$" "$dir/suite.sources"; then
+		"$3" "$suite" "$4" >"$dir/suite.sources.new"
+	if ! cmp -s "$dir/suite.sources.new" "$dir/suite.sources"; then
 		rm -f "$dir/updated"
+		mv "$dir/suite.sources.new" "$dir/suite.sources"
 	fi
-	mv "$dir/suite.sources.$$" "$dir/suite.sources"
 	if [ -n "$(find "$dir/updated" -mmin -1440 2>/dev/null)" ]; then
 		return
 	fi
 	say "reading the package lists of Debian $suite"
-	log=$dir/update.log
 	# apt-get update ends with 0 when a list could not be fetched: look for its warnings
 	if apt-get "${APT_OPTS[@]}" update >"$log" 2>&1 && ! grep -qE '^(W|E|Err)' "$log"; then
 		touch "$dir/updated"

@@ -77,6 +77,24 @@ jdk_home() {
 	printf '%s\n' "$home"
 }
 
+# jdk_version HOME: its major version, or nothing.
+jdk_version() {
+	[ ! -f "$1/release" ] || sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release"
+}
+
+# find_jdk FROM TO: prints the home of the newest JDK whose major version is in the range, or nothing.
+find_jdk() {
+	local home found='' best=0 major
+	for home in "${JAVA_HOME:-}" /usr/lib/jvm/*; do
+		[ -x "$home/bin/javac" ] || continue
+		major=$(jdk_version "$home")
+		if [ "${major:-0}" -ge "$1" ] && [ "$major" -le "$2" ] && [ "$major" -gt "$best" ]; then
+			best=$major found=$home
+		fi
+	done
+	printf '%s\n' "$found"
+}
+
 # duration SECONDS: "3 min 5 s"
 duration() {
 	if [ "$1" -ge 60 ]; then

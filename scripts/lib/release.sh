@@ -32,24 +32,6 @@ skip() {
 	printf 'SKIP release %s\n' "$1"
 }
 
-# jdk_version HOME: its major version, or nothing.
-jdk_version() {
-	[ ! -f "$1/release" ] || sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release"
-}
-
-# find_jdk FROM TO: prints the home of the newest JDK whose major version is in the range, or nothing.
-find_jdk() {
-	local home found='' best=0 major
-	for home in "${JAVA_HOME:-}" /usr/lib/jvm/*; do
-		[ -x "$home/bin/javac" ] || continue
-		major=$(jdk_version "$home")
-		if [ "${major:-0}" -ge "$1" ] && [ "$major" -le "$2" ] && [ "$major" -gt "$best" ]; then
-			best=$major found=$home
-		fi
-	done
-	printf '%s\n' "$found"
-}
-
 # pom_value POM PATH: prints the text at the path, whose steps are plain names.
 pom_value() {
 	local path
