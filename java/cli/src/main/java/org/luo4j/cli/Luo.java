@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cli;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -83,7 +85,7 @@ public final class Luo implements Runnable {
 
   /** A file's exception often has no more than its name for a message. */
   private static String message(Exception e) {
-    Throwable cause = e instanceof UncheckedIOException ? e.getCause() : e;
+    Throwable cause = e instanceof UncheckedIOException io ? requireNonNull(io.getCause()) : e;
     if (cause instanceof NoSuchFileException file) {
       return file.getFile() + ": no such file or folder";
     }

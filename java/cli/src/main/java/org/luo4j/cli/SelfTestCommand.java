@@ -8,6 +8,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.BridgeType;
 import org.luo4j.LiveUpdate;
 import org.luo4j.LuoException;
@@ -60,7 +61,7 @@ final class SelfTestCommand implements Callable<Integer> {
   }
 
   /** Null where the device can be opened, else why not. */
-  private static String kernel() {
+  private static @Nullable String kernel() {
     try {
       LiveUpdate.requireKernel();
       return null;

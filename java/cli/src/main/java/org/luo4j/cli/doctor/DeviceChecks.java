@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Collectors;
 import org.luo4j.LuoException;
 import org.luo4j.cli.host.Host;
@@ -48,10 +47,9 @@ final class DeviceChecks {
   private static Finding access(Host host, Path device) {
     String check = DEVICE + " access";
     try {
-      Map<String, Object> file = Files.readAttributes(device, "unix:mode,uid,gid");
-      int mode = (int) file.get("mode");
-      long owner = ((Number) file.get("uid")).longValue();
-      long group = ((Number) file.get("gid")).longValue();
+      int mode = (int) Files.getAttribute(device, "unix:mode");
+      int owner = (int) Files.getAttribute(device, "unix:uid");
+      int group = (int) Files.getAttribute(device, "unix:gid");
       List<String> uids = words(host, "Uid");
       List<String> groups = new ArrayList<>(words(host, "Groups"));
       List<String> gids = words(host, "Gid");
@@ -94,7 +92,7 @@ final class DeviceChecks {
     try {
       return ok(check, jvm.attempts().kernel());
     } catch (LuoException e) {
-      return problem(check, e.getMessage(), e.remedy());
+      return problem(check, String.valueOf(e.getMessage()), e.remedy());
     }
   }
 

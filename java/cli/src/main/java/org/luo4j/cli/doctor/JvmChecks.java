@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.BridgeType;
 import org.luo4j.cli.host.Host;
 
@@ -83,7 +84,7 @@ final class JvmChecks {
   }
 
   /** Null, or why it does not work. */
-  private static String attempt(Jvm.Attempts attempts, BridgeType type) {
+  private static @Nullable String attempt(Jvm.Attempts attempts, BridgeType type) {
     try {
       attempts.bridge(type);
       return null;
@@ -93,7 +94,7 @@ final class JvmChecks {
   }
 
   private static Finding bridge(
-      String check, String failure, boolean otherWorks, String meanwhile) {
+      String check, @Nullable String failure, boolean otherWorks, String meanwhile) {
     if (failure == null) {
       return ok(check, "loaded, self-test passed");
     }

@@ -2,6 +2,7 @@
 package org.luo4j.cli.doctor;
 
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the host shall do.
@@ -10,7 +11,7 @@ import java.nio.file.Path;
  * @param unit the name of the service's unit, or null
  * @param unitFile the file of its unit, or null
  */
-public record Wanted(long cacheSize, String unit, Path unitFile) {
+public record Wanted(long cacheSize, @Nullable String unit, @Nullable Path unitFile) {
 
   /** The memory that the cache takes: about one and a half of its capacity. */
   long memory() {

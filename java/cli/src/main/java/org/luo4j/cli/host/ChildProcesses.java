@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Runs commands of this host, each for some seconds at most. */
 final class ChildProcesses implements Host.Commands {
@@ -15,7 +16,7 @@ final class ChildProcesses implements Host.Commands {
 
   @Override
   public Optional<String> run(String... command) {
-    Path output = null;
+    @Nullable Path output = null;
     try {
       output = Files.createTempFile("luo-", ".out");
       Process process =
@@ -41,7 +42,7 @@ final class ChildProcesses implements Host.Commands {
     }
   }
 
-  private static void delete(Path file) {
+  private static void delete(@Nullable Path file) {
     try {
       if (file != null) {
         Files.deleteIfExists(file);

@@ -4,7 +4,6 @@ package org.luo4j.cli.host;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.OptionalLong;
 
 /** Who has a file locked, as /proc/locks says (proc_locks(5)). */
@@ -14,9 +13,8 @@ public final class FileLocks {
 
   /** The process that has a file locked for writing; empty when none that may be seen does. */
   public static OptionalLong owner(Host host, Path file) throws IOException {
-    Map<String, Object> attributes = Files.readAttributes(file, "unix:dev,ino");
-    long device = ((Number) attributes.get("dev")).longValue();
-    long inode = ((Number) attributes.get("ino")).longValue();
+    long device = (long) Files.getAttribute(file, "unix:dev");
+    long inode = (long) Files.getAttribute(file, "unix:ino");
     String wanted =
         String.format(
             "%02x:%02x:%d", device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00, inode);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cli.selftest;
 
+import org.jspecify.annotations.Nullable;
+
 /** A class of the contract suite, and what it needs. */
 public enum ContractGroup {
   MEMFD("MemFd", Needs.NOTHING),
@@ -30,7 +32,7 @@ public enum ContractGroup {
   }
 
   /** Why it cannot run over a bridge on a host; null when it can. */
-  String skipped(String bridge, boolean hasDevice) {
+  @Nullable String skipped(String bridge, boolean hasDevice) {
     if (bridge.equals("emulator")) {
       return needs == Needs.SOCKETS ? "the emulator has no sockets" : null;
     }
