@@ -104,7 +104,7 @@ public final class SelfTest {
   private void count(
       String bridge, String[] words, Map<ContractGroup, Count> counts, List<String> reasons) {
     ContractGroup group = ContractGroup.valueOf(words[2]);
-    for (Count count : List.of(counts.get(group), all)) {
+    for (Count count : List.of(counts.computeIfAbsent(group, g -> new Count()), all)) {
       switch (words[1]) {
         case "PASS" -> count.passed++;
         case "SKIP" -> count.skipped++;
