@@ -101,7 +101,7 @@ check_config() {
 
 # compile SOURCE BUILD: makes the image in the folder BUILD from SOURCE.
 compile() {
-	local src=$1 build=$2 log=$2/luo4j-make.log start now shown=0 count every=10
+	local src=$1 build=$2 log=$2/luo4j-make.log start now shown=0 count every=60
 	local -a make=(make -C "$src" O="$build" ARCH="$ARCH_KERNEL" CROSS_COMPILE="$ARCH_CROSS"
 		KBUILD_BUILD_USER=luo4j KBUILD_BUILD_HOST=luo4j)
 	mkdir -p "$build"

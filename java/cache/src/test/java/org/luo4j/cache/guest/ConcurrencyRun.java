@@ -17,6 +17,7 @@ public final class ConcurrencyRun {
           "org.luo4j.cache.OverwritesTest",
           "org.luo4j.cache.WriterTest",
           "org.luo4j.cache.torture.StressTest",
+          "org.luo4j.cache.torture.SharedKeysTest",
           "org.luo4j.cache.torture.TortureTest");
 
   private ConcurrencyRun() {}
