@@ -23,6 +23,7 @@ used again; a build that was stopped goes on where it was.
                     (default: trixie-backports, then sid)
   --version X.Y     kernel version (default: the newest in the first suite
                     that has one)
+  --small           leave out what only services need (kernel-services.config)
   --source DIR      build the kernel source tree DIR instead; DIR is not changed
   --image FILE      build nothing: check that FILE is a usable kernel image
   --cache DIR       cache folder (default: $LUO4J_CACHE, $XDG_CACHE_HOME/luo4j
@@ -38,12 +39,13 @@ build packages it misses; else it names them. Environment: LUO4J_DEBIAN_MIRROR
 END
 }
 
-arch=x86_64 suites=(trixie-backports sid) version='' source='' image='' action=build
+arch=x86_64 suites=(trixie-backports sid) version='' small='' source='' image='' action=build
 while [ $# -gt 0 ]; do
 	case $1 in
 	--arch) option_value "$1" $#; arch=$2; shift ;;
 	--suite) option_value "$1" $#; suites=("$2"); shift ;;
 	--version) option_value "$1" $#; version=$2; shift ;;
+	--small) small=yes ;;
 	--source) option_value "$1" $#; source=$2; shift ;;
 	--image) option_value "$1" $#; image=$2; shift ;;
 	--cache) option_value "$1" $#; mkdir -p "$2"; LUO4J_CACHE_DIR=$(cd -- "$2" && pwd); shift ;;
@@ -59,6 +61,7 @@ set_arch "$arch"
 
 cache=$LUO4J_CACHE_DIR/kernel
 configs=("$here/guest/kernel-common.config" "$here/guest/kernel-$ARCH.config")
+[ -n "$small" ] || configs+=("$here/guest/kernel-services.config")
 make_pid=
 trap '[ -z "$make_pid" ] || kill "$make_pid" 2>/dev/null || true' EXIT
 trap 'exit 130' INT

@@ -119,7 +119,7 @@ elif [ -n "$upgrade" ]; then
 		awk -v own="$(printf '%s' "$release" | cut -d . -f 1,2 | cut -d - -f 1)" \
 			'BEGIN { split(own, o, ".") } { split($1, v, ".") } v[1] < o[1] || v[1] == o[1] && v[2] < o[2] { print; exit }')
 	if [ -n "$version" ]; then
-		old_kernel=$("$here/build-kernel.sh" --arch "$ARCH" --version "$version" | tail -n 1)
+		old_kernel=$("$here/build-kernel.sh" --arch "$ARCH" --small --version "$version" | tail -n 1)
 	else
 		say "no upgrade run: no LUO kernel older than $release is to be had; give one with --second-kernel-image"
 		upgrade=

@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.cache.Codec;
@@ -32,7 +33,11 @@ class SharedKeysTest {
   private static final int KEYS = 5;
   private static final int WRITERS = 3;
   private static final int READERS = 2;
-  private static final int CALLS = Effort.of(60_000, 6_000);
+
+  /** Other keys' entries. Overwrites of the oldest entries take the write lock. */
+  private static final int OLDER = 3_000;
+
+  private static final int CALLS = Effort.of(30_000, 3_000);
   private static final int PATIENCE_MINUTES = 5;
 
   @TempDir Path folder;
@@ -69,10 +74,7 @@ class SharedKeysTest {
 
   private void valuesStayInOrder(int least, int most) throws Exception {
     List<Known> writers = new ArrayList<>();
-    try (WarmCache<Integer, byte[]> cache = open(Codec.BYTES)) {
-      for (int key = 0; key < KEYS; key++) {
-        cache.put(key, Values.of(key, 0, least));
-      }
+    try (WarmCache<Integer, byte[]> cache = open(Codec.BYTES, key -> Values.of(key, 0, least))) {
       List<Callable<Void>> threads = new ArrayList<>();
       for (int writer = 0; writer < WRITERS; writer++) {
         Known known = new Known();
@@ -88,7 +90,7 @@ class SharedKeysTest {
       assertLast(cache, writers);
       assertEquals(0, cache.stats().evictions());
     }
-    try (WarmCache<Integer, byte[]> cache = open(Codec.BYTES)) {
+    try (WarmCache<Integer, byte[]> cache = reopen(Codec.BYTES)) {
       assertLast(cache, writers);
     }
   }
@@ -119,7 +121,7 @@ class SharedKeysTest {
 
   /** Each key has the last value for it of one of the writers. */
   private static void assertLast(WarmCache<Integer, byte[]> cache, List<Known> writers) {
-    assertEquals(KEYS, cache.size());
+    assertEquals(KEYS + OLDER, cache.size());
     for (int key = 0; key < KEYS; key++) {
       long version = version(key, cache.getIfPresent(key));
       int writer = writer(version);
@@ -129,7 +131,7 @@ class SharedKeysTest {
 
   @Test
   void countersThatSeveralThreadsIncrementLoseNone() throws Exception {
-    try (WarmCache<Integer, Long> cache = open(Codec.LONG)) {
+    try (WarmCache<Integer, Long> cache = open(Codec.LONG, key -> 0L)) {
       List<Callable<Void>> threads = new ArrayList<>();
       for (int writer = 0; writer < WRITERS; writer++) {
         threads.add(() -> writing(() -> count(cache)));
@@ -141,7 +143,7 @@ class SharedKeysTest {
       run(threads);
       assertEquals((long) WRITERS * CALLS, sum(cache));
     }
-    try (WarmCache<Integer, Long> cache = open(Codec.LONG)) {
+    try (WarmCache<Integer, Long> cache = reopen(Codec.LONG)) {
       assertEquals((long) WRITERS * CALLS, sum(cache));
     }
   }
@@ -153,8 +155,8 @@ class SharedKeysTest {
   }
 
   private static void notBack(WarmCache<Integer, Long> cache, int key, long[] seen) {
-    Long count = cache.getIfPresent(key);
-    long now = count == null ? 0 : count;
+    Long now = cache.getIfPresent(key);
+    assertNotNull(now, "lost");
     assertTrue(now >= seen[key], () -> now + " after " + seen[key]);
     seen[key] = now;
   }
@@ -200,7 +202,16 @@ class SharedKeysTest {
     return null;
   }
 
-  private <V> WarmCache<Integer, V> open(Codec<V> values) throws IOException {
+  /** A new cache that has older entries, and a first value for each of the keys. */
+  private <V> WarmCache<Integer, V> open(Codec<V> values, IntFunction<V> first) throws IOException {
+    WarmCache<Integer, V> cache = reopen(values);
+    for (int key = KEYS + OLDER - 1; key >= 0; key--) {
+      cache.put(key, first.apply(key));
+    }
+    return cache;
+  }
+
+  private <V> WarmCache<Integer, V> reopen(Codec<V> values) throws IOException {
     return WarmCache.builder(Codec.INT, values)
         .capacity(1 << 20)
         .averageEntryBytes(64)
