@@ -38,7 +38,8 @@ class CliArchitectureTest {
           .that()
           .resideInAPackage("org.luo4j.cli.host")
           .should()
-          .dependOnClassesThat(not(resideInAnyPackage("java..", "org.luo4j.cli.host")));
+          .dependOnClassesThat(
+              not(resideInAnyPackage("java..", "org.jspecify..", "org.luo4j.cli.host")));
 
   @ArchTest
   static final ArchRule NO_PART_USES_ANOTHER =
@@ -57,7 +58,9 @@ class CliArchitectureTest {
           .resideInAPackage("org.luo4j.cli.dump")
           .should()
           .dependOnClassesThat(
-              not(resideInAnyPackage("java..", "org.luo4j.cache", "org.luo4j.cli.dump")));
+              not(
+                  resideInAnyPackage(
+                      "java..", "org.jspecify..", "org.luo4j.cache", "org.luo4j.cli.dump")));
 
   @ArchTest
   static final ArchRule NO_UNSAFE =
