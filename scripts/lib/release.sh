@@ -9,7 +9,7 @@ RELEASE_MODULES=java/bom,java/core,java/cache,java/cli
 # What each jar is published with; those that other modules' tests use have one more.
 RELEASE_FILES=(.pom .jar -sources.jar -javadoc.jar -cyclonedx.json -cyclonedx.xml)
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0
 
 # check NAME COMMAND...: runs it; what it prints is what is wrong.
 check() {
@@ -27,9 +27,18 @@ check() {
 	fi
 }
 
-skip() {
-	skipped=$((skipped + 1))
-	printf 'SKIP release %s\n' "$1"
+# need_newest_jdk: sets newest to the newest JDK from 24 on, which it installs where Debian has one.
+need_newest_jdk() {
+	local major
+	newest=$(find_jdk 24 999)
+	[ -z "$newest" ] || return 0
+	major=$(apt-cache pkgnames openjdk- 2>/dev/null | sed -n 's/^openjdk-\([0-9]*\)-jdk-headless$/\1/p' | sort -n | tail -n 1) || true
+	if [ "${major:-0}" -ge 24 ]; then
+		need_tools "/usr/lib/jvm/java-$major-openjdk-$(dpkg --print-architecture)/bin/javac=openjdk-$major-jdk-headless"
+		newest=$(find_jdk 24 999)
+	else
+		say 'no JDK from 24 on in JAVA_HOME or /usr/lib/jvm, and no package of one here: its runs are left out'
+	fi
 }
 
 # pom_value POM PATH: prints the text at the path, whose steps are plain names.
@@ -389,7 +398,7 @@ run_outside() {
 	rm -rf "$work/tmp"
 	mkdir "$work/tmp"
 	"$home/bin/java" -Djava.io.tmpdir="$work/tmp" "$@" "${start[@]}" >"$out" 2>"$err" || status=$?
-	[ $status -eq 0 ] || printf 'exit status %d and not 0\n' $status
+	[ $status -eq 0 ] || { printf 'exit status %d and not 0; it said\n' $status && tail -n 20 "$err"; }
 	for line in "${lines[@]}"; do
 		grep -qx -- "$line" "$out" || printf 'no line "%s"\n' "$line"
 	done

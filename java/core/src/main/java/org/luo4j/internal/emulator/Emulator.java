@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -643,11 +642,7 @@ public final class Emulator implements Bridge, AutoCloseable {
   }
 
   private boolean isDiskFull() {
-    try {
-      return Files.getFileStore(folder.root()).getUsableSpace() < 1 << 20;
-    } catch (IOException e) {
-      return false;
-    }
+    return folder.root().toFile().getUsableSpace() < 1 << 20;
   }
 
   private static int requirePositive(int errno) {

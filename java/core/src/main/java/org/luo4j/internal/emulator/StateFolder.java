@@ -328,8 +328,16 @@ final class StateFolder {
 
   // ---- files ----
 
-  private static boolean isPosix(@Nullable Path path) throws IOException {
-    return path != null && Files.getFileStore(path).supportsFileAttributeView("posix");
+  private static boolean isPosix(@Nullable Path path) {
+    if (path == null) {
+      return false;
+    }
+    try {
+      return Files.getFileStore(path).supportsFileAttributeView("posix");
+    } catch (IOException e) {
+      // In a chroot the JDK finds no mount point: "Mount point not found".
+      return path.getFileSystem().supportedFileAttributeViews().contains("posix");
+    }
   }
 
   /** What a directory holds by now; nothing when it is not there. */
