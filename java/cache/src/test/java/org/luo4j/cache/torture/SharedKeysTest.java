@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -182,10 +183,6 @@ class SharedKeysTest {
     return version & 0xFFFF_FFFFL;
   }
 
-  private interface Look {
-    void at(int call);
-  }
-
   private Void writing(Runnable write) {
     try {
       write.run();
@@ -195,9 +192,9 @@ class SharedKeysTest {
     return null;
   }
 
-  private Void whileWriting(Look look) {
+  private Void whileWriting(IntConsumer look) {
     for (int call = 0; writing.get() > 0; call++) {
-      look.at(call & Integer.MAX_VALUE);
+      look.accept(call & Integer.MAX_VALUE);
     }
     return null;
   }
