@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cli.doctor;
 
+import static java.util.Objects.requireNonNull;
 import static org.luo4j.cli.doctor.Finding.ok;
 import static org.luo4j.cli.doctor.Finding.problem;
 import static org.luo4j.cli.doctor.Finding.warning;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.luo4j.LuoException;
 import org.luo4j.cli.host.Host;
@@ -47,9 +49,10 @@ final class DeviceChecks {
   private static Finding access(Host host, Path device) {
     String check = DEVICE + " access";
     try {
-      int mode = (int) Files.getAttribute(device, "unix:mode");
-      int owner = (int) Files.getAttribute(device, "unix:uid");
-      int group = (int) Files.getAttribute(device, "unix:gid");
+      Map<String, Object> file = Files.readAttributes(device, "unix:mode,uid,gid");
+      int mode = (int) requireNonNull(file.get("mode"));
+      int owner = (int) requireNonNull(file.get("uid"));
+      int group = (int) requireNonNull(file.get("gid"));
       List<String> uids = words(host, "Uid");
       List<String> groups = new ArrayList<>(words(host, "Groups"));
       List<String> gids = words(host, "Gid");

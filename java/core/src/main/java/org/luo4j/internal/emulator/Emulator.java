@@ -11,6 +11,7 @@ import static org.luo4j.internal.bridge.Errno.ENOSPC;
 import static org.luo4j.internal.bridge.Errno.ENOSYS;
 import static org.luo4j.internal.bridge.Errno.EOPNOTSUPP;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -642,7 +643,9 @@ public final class Emulator implements Bridge, AutoCloseable {
   }
 
   private boolean isDiskFull() {
-    return folder.root().toFile().getUsableSpace() < 1 << 20;
+    File root = folder.root().toFile();
+    // both are 0 where the file system cannot be asked
+    return root.getTotalSpace() > 0 && root.getUsableSpace() < 1 << 20;
   }
 
   private static int requirePositive(int errno) {
