@@ -30,6 +30,8 @@ was skipped and every stage was completed.
                               no such line unless they fail)
   --no-upgrade                leave out the run from an older to a newer kernel
   --kernel-image FILE         kernel to use (default: the one build-kernel.sh makes)
+  --small                     build the kernel without what only services need,
+                              which takes less time; other suites need that
   --second-kernel-image FILE  older kernel for the upgrade run (default: built
                               from the next older version to be had)
   --arch ARCH                 x86_64 (default) or aarch64
@@ -61,6 +63,7 @@ while [ $# -gt 0 ]; do
 	--demo) plan=demo ;;
 	--no-upgrade) upgrade= ;;
 	--kernel-image) option_value "$1" $#; kernel=$2; shift ;;
+	--small) GUEST_SMALL=yes ;;
 	--second-kernel-image) option_value "$1" $#; old_kernel=$2; shift ;;
 	--arch) option_value "$1" $#; arch=$2; shift ;;
 	--accel) option_value "$1" $#; GUEST_ACCEL=$2; shift ;;

@@ -21,8 +21,9 @@ set_arch() {
 		ARCH_QEMU=qemu-system-x86_64
 		ARCH_QEMU_PACKAGE=qemu-system-x86
 		ARCH_QEMU_ARGS=(-machine q35)
-		# emulated, the string instructions of these two go byte by byte: zeroing memory takes 3 times as long
-		ARCH_QEMU_CPU=max,erms=off,fsrm=off
+		# emulated, the string instructions of the first two go byte by byte: zeroing memory takes 3 times
+		# as long; and the third's page tables of five levels take longer to walk than those of four
+		ARCH_QEMU_CPU=max,erms=off,fsrm=off,la57=off
 		ARCH_CONSOLE=ttyS0
 		;;
 	aarch64)

@@ -13,6 +13,9 @@ GUEST_MODULES=java.base,java.logging,java.management,java.xml,java.compiler,jdk.
 # Not empty: the guest has kexec-tools' kexec
 GUEST_KEXEC=
 
+# Not empty: a kernel that is built for the guest lacks what only services need
+GUEST_SMALL=
+
 # Further files of the guest's disk
 GUEST_FILES=()
 
@@ -333,7 +336,7 @@ guest_tools() {
 # guest_kernel [FILE]: prints the kernel image to boot, FILE or the one that
 # build-kernel.sh makes.
 guest_kernel() {
-	"$LUO4J_ROOT/scripts/build-kernel.sh" --arch "$ARCH" ${1:+--image "$1"} | tail -n 1
+	"$LUO4J_ROOT/scripts/build-kernel.sh" --arch "$ARCH" ${GUEST_SMALL:+--small} ${1:+--image "$1"} | tail -n 1
 }
 
 # guest_jars: builds luo4j, unless $build is empty, and checks that $jars has jars.
