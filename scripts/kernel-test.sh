@@ -108,16 +108,11 @@ run_plan() {
 	say "$name plan took $(duration $((SECONDS - started)))"
 }
 
-guest_tools
-kernel=$(guest_kernel "$kernel")
-release=$(kernel_release "$kernel")
-
-if [ "$plan" != test ]; then
-	upgrade=
-elif [ -n "$upgrade" ] && [ -n "$old_kernel" ]; then
-	old_kernel=$("$here/build-kernel.sh" --arch "$ARCH" --image "$old_kernel" | tail -n 1)
-elif [ -n "$upgrade" ]; then
-	# the newest version below this kernel's own
+# older_kernel: sets old_kernel, unless it was given, to the newest kernel older than
+# the one under test, or to nothing where none is to be had.
+older_kernel() {
+	local version
+	[ -z "$old_kernel" ] || return 0
 	version=$("$here/build-kernel.sh" --list | awk '{ print $1 }' | sort -Vru |
 		awk -v own="$(printf '%s' "$release" | cut -d . -f 1,2 | cut -d - -f 1)" \
 			'BEGIN { split(own, o, ".") } { split($1, v, ".") } v[1] < o[1] || v[1] == o[1] && v[2] < o[2] { print; exit }')
@@ -125,21 +120,30 @@ elif [ -n "$upgrade" ]; then
 		old_kernel=$("$here/build-kernel.sh" --arch "$ARCH" --small --version "$version" | tail -n 1)
 	else
 		say "no upgrade run: no LUO kernel older than $release is to be had; give one with --second-kernel-image"
-		upgrade=
 	fi
-fi
+}
 
+guest_tools
+kernel=$(guest_kernel "$kernel")
+release=$(kernel_release "$kernel")
+
+[ "$plan" = test ] || upgrade=
+[ -n "$upgrade" ] || old_kernel=
 if [ -n "$prepare" ]; then
 	guest_jre >/dev/null
+	[ -z "$upgrade" ] || older_kernel
 	exit
 fi
+[ -z "$old_kernel" ] || "$here/build-kernel.sh" --arch "$ARCH" --image "$old_kernel" >/dev/null
 guest_jars
 
 guest_initramfs "$work"
 case $plan in
 test)
 	run_plan test 3 "$kernel" "$kernel" "${memory:-3072}"
-	if [ -n "$upgrade" ]; then
+	# only now: CI builds it in the meantime
+	[ -z "$upgrade" ] || older_kernel
+	if [ -n "$old_kernel" ]; then
 		run_plan upgrade 2 "$old_kernel" "$kernel" "${memory:-3072}" "upgrade-$(kernel_release "$old_kernel")-to-$release"
 	fi
 	;;
