@@ -48,6 +48,12 @@ guest_suite() {
 	printf '%s\n' "${suite:-bookworm}"
 }
 
+# into_cache NEW FOLDER: makes NEW the FOLDER of the cache, unless another run has made the same one meanwhile.
+into_cache() {
+	mv -T "$1" "$2" 2>/dev/null || [ -d "$2" ] || die "cannot move $1 to $2; is there space, and is the folder this user's?"
+	rm -rf "$1"
+}
+
 # guest_packages: for a guest of another architecture, unpacks Debian's JDK, C
 # library and busybox for it, or finds them in the cache, and prints their folder.
 guest_packages() {
@@ -71,7 +77,7 @@ guest_packages() {
 			dpkg -x "$file" "$dest.new.$$"
 		done
 		rm -rf "$dest.new.$$/deb"
-		mv "$dest.new.$$" "$dest"
+		into_cache "$dest.new.$$" "$dest"
 	fi
 	printf '%s\n' "$dest"
 }
@@ -103,7 +109,7 @@ guest_jre() {
 		# the archive of parsed classes halves the JVM's start-up time
 		${emulated[@]+"${emulated[@]}"} "$dest.new.$$/bin/java" -XX:TieredStopAtLevel=1 -Xshare:dump >/dev/null 2>&1 ||
 			say "java -Xshare:dump failed: JVMs start more slowly in the guest"
-		mv "$dest.new.$$" "$dest"
+		into_cache "$dest.new.$$" "$dest"
 	fi
 	printf '%s\n' "$dest"
 }
@@ -156,7 +162,7 @@ guest_kexec_packages() {
 				sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p' | grep -vxE 'libc6|libgcc-s1')
 		done
 		rm -rf "$dest.new.$$/deb"
-		mv "$dest.new.$$" "$dest"
+		into_cache "$dest.new.$$" "$dest"
 	fi
 	printf '%s\n' "$dest"
 }
