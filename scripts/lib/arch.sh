@@ -16,7 +16,7 @@ set_arch() {
 		ARCH_KERNEL=x86_64              # ARCH= of the kernel's make
 		ARCH_KERNEL_TARGET=bzImage
 		ARCH_KERNEL_IMAGE=arch/x86/boot/bzImage
-		ARCH_KERNEL_OBJECTS=1500        # object files of one build, roughly
+		ARCH_KERNEL_OBJECTS=1400        # object files of the larger build, roughly
 		ARCH_CROSS_PACKAGE=gcc-x86-64-linux-gnu
 		ARCH_QEMU=qemu-system-x86_64
 		ARCH_QEMU_PACKAGE=qemu-system-x86
@@ -31,7 +31,7 @@ set_arch() {
 		ARCH_KERNEL=arm64
 		ARCH_KERNEL_TARGET=Image
 		ARCH_KERNEL_IMAGE=arch/arm64/boot/Image
-		ARCH_KERNEL_OBJECTS=1700
+		ARCH_KERNEL_OBJECTS=1100
 		ARCH_CROSS_PACKAGE=gcc-aarch64-linux-gnu
 		ARCH_QEMU=qemu-system-aarch64
 		ARCH_QEMU_PACKAGE=qemu-system-arm
