@@ -57,19 +57,30 @@ _Static_assert(LUO_CREATE_SESSION == 0xBA00, "the generic ioctl encoding: other 
 _Static_assert(sizeof(void *) == 8, "a 64-bit machine");
 
 /* linux/stat.h, which musl's headers come without. */
-#define LUO_STATX_SIZE 0x200U
-#define LUO_STATX_BLOCKS 0x400U
+#define LUO_STATX_BASIC 0x7ffU /* all of the fields below */
 
 struct luo_statx {
-    uint8_t before_size[40];
-    uint64_t size;   /* with LUO_STATX_SIZE */
-    uint64_t blocks; /* of 512 bytes, with LUO_STATX_BLOCKS */
-    uint8_t after_blocks[200];
+    uint8_t before_uid[20];
+    uint32_t uid;
+    uint32_t gid;
+    uint16_t mode;
+    uint16_t after_mode;
+    uint64_t inode;
+    uint64_t size;
+    uint64_t blocks; /* of 512 bytes */
+    uint8_t before_device[80];
+    uint32_t device_major;
+    uint32_t device_minor;
+    uint8_t after_device[112];
 };
 
 _Static_assert(sizeof(struct luo_statx) == 256, "luo_statx is 256 bytes");
+_Static_assert(offsetof(struct luo_statx, uid) == 20, "uid at 20");
+_Static_assert(offsetof(struct luo_statx, mode) == 28, "mode at 28");
+_Static_assert(offsetof(struct luo_statx, inode) == 32, "inode at 32");
 _Static_assert(offsetof(struct luo_statx, size) == 40, "size at 40");
 _Static_assert(offsetof(struct luo_statx, blocks) == 48, "blocks at 48");
+_Static_assert(offsetof(struct luo_statx, device_major) == 136, "device_major at 136");
 
 /* Huge folios are mapped by PMD: 2 MiB with 4 KiB pages. */
 #define LUO_MAP_ALIGNMENT (INT64_C(2) << 20)

@@ -10,15 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "luo_guard.h"
 #include "luo_socket.h"
 #include "luo_sys.h"
 
 #define BRIDGE_CLASS "org/luo4j/internal/jni/JniBridge"
 #define ARGUMENT_MAX 4096
 #define NAME_MAX_BYTES 256
+#define PATH_MAX_BYTES 4096
 
 /* Changes whenever a native method does, so that an old library is refused by a newer jar. */
-#define BRIDGE_VERSION 2
+#define BRIDGE_VERSION 3
 
 static jint bridge_version(JNIEnv *env, jclass type) {
     (void)env;
@@ -114,6 +116,79 @@ static jint memfd_create_(JNIEnv *env, jobject self, jbyteArray name, jint flags
     (*env)->GetByteArrayRegion(env, name, 0, length, (jbyte *)buffer);
     buffer[length] = 0;
     return luo_memfd_create(buffer, (unsigned int)flags);
+}
+
+static jint open_file(JNIEnv *env, jobject self, jbyteArray path, jboolean create) {
+    (void)self;
+    char buffer[PATH_MAX_BYTES];
+    jsize length = (*env)->GetArrayLength(env, path);
+    if (length >= PATH_MAX_BYTES) {
+        return -ENAMETOOLONG;
+    }
+    (*env)->GetByteArrayRegion(env, path, 0, length, (jbyte *)buffer);
+    buffer[length] = 0;
+    return luo_open_file(buffer, create);
+}
+
+static jint lock_file(JNIEnv *env, jobject self, jint fd) {
+    (void)env;
+    (void)self;
+    return luo_lock_file(fd);
+}
+
+static jint status(JNIEnv *env, jobject self, jint fd, jlongArray fields) {
+    (void)self;
+    int64_t values[LUO_STATUS_FIELDS] = {0};
+    if ((*env)->GetArrayLength(env, fields) != LUO_STATUS_FIELDS) {
+        return -EINVAL;
+    }
+    int rc = luo_status(fd, values);
+    if (rc == 0) {
+        (*env)->SetLongArrayRegion(env, fields, 0, LUO_STATUS_FIELDS, (const jlong *)values);
+    }
+    return rc;
+}
+
+static jint user_id(JNIEnv *env, jobject self) {
+    (void)env;
+    (void)self;
+    return luo_user_id();
+}
+
+static jlong boot_time(JNIEnv *env, jobject self) {
+    (void)env;
+    (void)self;
+    return luo_boot_time();
+}
+
+static jint revoke(JNIEnv *env, jobject self, jlong address, jlong length) {
+    (void)env;
+    (void)self;
+    return luo_revoke(address, length);
+}
+
+static jlong guard_table(JNIEnv *env, jclass type) {
+    (void)env;
+    (void)type;
+    return luo_guard_table();
+}
+
+static jint guard_use(JNIEnv *env, jclass type, jlong table) {
+    (void)env;
+    (void)type;
+    return luo_guard_use(table);
+}
+
+static jint guard(JNIEnv *env, jclass type, jlong address, jlong length) {
+    (void)env;
+    (void)type;
+    return luo_guard(address, length);
+}
+
+static jint unguard(JNIEnv *env, jclass type, jlong address) {
+    (void)env;
+    (void)type;
+    return luo_unguard(address);
 }
 
 static jint close_(JNIEnv *env, jobject self, jint fd) {
@@ -393,6 +468,16 @@ static const JNINativeMethod methods[] = {
     {"sessionName", "(I[B)I", (void *)session_name},
     {"ioctl", "(II[B)I", (void *)do_ioctl},
     {"memfdCreate", "([BI)I", (void *)memfd_create_},
+    {"openFile", "([BZ)I", (void *)open_file},
+    {"lockFile", "(I)I", (void *)lock_file},
+    {"status", "(I[J)I", (void *)status},
+    {"userId", "()I", (void *)user_id},
+    {"bootTime", "()J", (void *)boot_time},
+    {"revoke", "(JJ)I", (void *)revoke},
+    {"guardTable", "()J", (void *)guard_table},
+    {"guardUse", "(J)I", (void *)guard_use},
+    {"guardMapping", "(JJ)I", (void *)guard},
+    {"unguardMapping", "(J)I", (void *)unguard},
     {"close", "(I)I", (void *)close_},
     {"duplicate", "(I)I", (void *)duplicate},
     {"lock", "(I)I", (void *)lock},

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Linux keeps -errno of a system call in [-4095, -1], so a result and an error never collide. */
@@ -119,23 +122,68 @@ int luo_add_seals(int fd, int seals) {
 }
 
 /*
- * statx(2), as fstat(2)'s symbol in a new glibc would bind the library to that glibc; and by number, as
- * musl has the wrapper from 1.2.5 on only.
+ * statx(2) by number: the symbol of fstat(2) in a new glibc would bind the library to that glibc, and
+ * musl has statx from 1.2.5 on only. A sandbox may refuse it, as those that are older than the call
+ * do; then fstat(2) by number, whose structure is that of <sys/stat.h> on 64-bit machines.
  */
-static int64_t status_of(int fd, unsigned int fields, struct luo_statx *status) {
-    return RESULT(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, fields, status));
+int luo_status(int fd, int64_t fields[LUO_STATUS_FIELDS]) {
+    struct luo_statx status;
+    int rc = (int)RESULT(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, LUO_STATX_BASIC, &status));
+    if (rc == 0) {
+        fields[LUO_STATUS_MODE] = status.mode;
+        fields[LUO_STATUS_UID] = status.uid;
+        fields[LUO_STATUS_DEVICE] = (int64_t)status.device_major << 32 | status.device_minor;
+        fields[LUO_STATUS_INODE] = (int64_t)status.inode;
+        fields[LUO_STATUS_SIZE] = (int64_t)status.size;
+        fields[LUO_STATUS_ALLOCATED] = (int64_t)status.blocks * 512;
+        return 0;
+    }
+    if (rc != -ENOSYS && rc != -EPERM) {
+        return rc;
+    }
+    struct stat old;
+    rc = (int)RESULT(syscall(SYS_fstat, fd, &old));
+    if (rc == 0) {
+        fields[LUO_STATUS_MODE] = old.st_mode;
+        fields[LUO_STATUS_UID] = old.st_uid;
+        fields[LUO_STATUS_DEVICE] = (int64_t)major(old.st_dev) << 32 | minor(old.st_dev);
+        fields[LUO_STATUS_INODE] = (int64_t)old.st_ino;
+        fields[LUO_STATUS_SIZE] = old.st_size;
+        fields[LUO_STATUS_ALLOCATED] = (int64_t)old.st_blocks * 512;
+    }
+    return rc;
 }
 
 int64_t luo_size(int fd) {
-    struct luo_statx status;
-    int64_t rc = status_of(fd, LUO_STATX_SIZE, &status);
-    return rc < 0 ? rc : (int64_t)status.size;
+    int64_t fields[LUO_STATUS_FIELDS] = {0};
+    int rc = luo_status(fd, fields);
+    return rc < 0 ? rc : fields[LUO_STATUS_SIZE];
 }
 
 int64_t luo_allocated(int fd) {
-    struct luo_statx status;
-    int64_t rc = status_of(fd, LUO_STATX_BLOCKS, &status);
-    return rc < 0 ? rc : (int64_t)status.blocks * 512;
+    int64_t fields[LUO_STATUS_FIELDS] = {0};
+    int rc = luo_status(fd, fields);
+    return rc < 0 ? rc : fields[LUO_STATUS_ALLOCATED];
+}
+
+int luo_open_file(const char *path, int create) {
+    int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    return (int)RESULT(open(path, create ? flags | O_CREAT | O_EXCL : flags, 0600));
+}
+
+int luo_lock_file(int fd) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return (int)RESULT(fcntl(fd, F_OFD_SETLK, &whole));
+}
+
+int luo_user_id(void) {
+    return (int)geteuid();
+}
+
+int64_t luo_boot_time(void) {
+    struct timespec time;
+    int64_t rc = RESULT(clock_gettime(CLOCK_BOOTTIME, &time));
+    return rc < 0 ? rc : (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
 int luo_truncate(int fd, int64_t size) {
@@ -196,6 +244,12 @@ int64_t luo_map(int fd, int64_t offset, int64_t length, int writable) {
 
 int luo_unmap(int64_t address, int64_t length) {
     return (int)RESULT(munmap((void *)(uintptr_t)address, (size_t)length));
+}
+
+int luo_revoke(int64_t address, int64_t length) {
+    void *zero = mmap((void *)(uintptr_t)address, (size_t)length, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return zero == MAP_FAILED ? -errno : 0;
 }
 
 int luo_advise(int64_t address, int64_t length, int advice) {

@@ -48,9 +48,46 @@ int64_t luo_seek(int fd, int64_t offset, int whence);
 int64_t luo_read(int fd, void *buffer, size_t length, int64_t file_offset);
 int64_t luo_write(int fd, const void *buffer, size_t length, int64_t file_offset);
 
+/*
+ * An ordinary file, read-write; its last component may not be a symbolic link (ELOOP). With create it
+ * must not exist yet (EEXIST) and is made with mode 0600 less the umask.
+ */
+int luo_open_file(const char *path, int create);
+
+/*
+ * Takes an open-file-description lock (F_OFD_SETLK) on the whole file, for writing. It belongs to this
+ * open file, is in conflict with POSIX locks too, and ends with the last fd of the open file. EAGAIN
+ * while another has one.
+ */
+int luo_lock_file(int fd);
+
+/* What fstat(2) says of a file. */
+enum luo_status_field {
+    LUO_STATUS_MODE,
+    LUO_STATUS_UID,
+    LUO_STATUS_DEVICE, /* major << 32 | minor */
+    LUO_STATUS_INODE,
+    LUO_STATUS_SIZE,
+    LUO_STATUS_ALLOCATED, /* bytes */
+    LUO_STATUS_FIELDS
+};
+int luo_status(int fd, int64_t fields[LUO_STATUS_FIELDS]);
+
+/* geteuid(2): the user whom new files belong to. */
+int luo_user_id(void);
+
+/* CLOCK_BOOTTIME: milliseconds since the machine booted, suspended time included. */
+int64_t luo_boot_time(void);
+
 /* A shared mapping at a multiple of LUO_MAP_ALIGNMENT; the address, or -errno. */
 int64_t luo_map(int fd, int64_t offset, int64_t length, int writable);
 int luo_unmap(int64_t address, int64_t length);
+
+/*
+ * Puts private zero pages in place of a mapping, at once for all threads: the file's memory is given
+ * up, and what a thread still reads or writes there concerns nobody.
+ */
+int luo_revoke(int64_t address, int64_t length);
 int luo_advise(int64_t address, int64_t length, int advice);
 
 #endif

@@ -50,8 +50,12 @@ int main(void) {
 #endif
 
 #ifdef STATX_SIZE
-    CHECK_EQUAL(STATX_SIZE, LUO_STATX_SIZE);
-    CHECK_EQUAL(STATX_BLOCKS, LUO_STATX_BLOCKS);
+    CHECK_EQUAL(STATX_BASIC_STATS, LUO_STATX_BASIC);
+    CHECK_EQUAL(offsetof(struct statx, stx_uid), offsetof(struct luo_statx, uid));
+    CHECK_EQUAL(offsetof(struct statx, stx_mode), offsetof(struct luo_statx, mode));
+    CHECK_EQUAL(offsetof(struct statx, stx_ino), offsetof(struct luo_statx, inode));
+    CHECK_EQUAL(offsetof(struct statx, stx_dev_major), offsetof(struct luo_statx, device_major));
+    CHECK_EQUAL(offsetof(struct statx, stx_dev_minor), offsetof(struct luo_statx, device_minor));
     CHECK_EQUAL(sizeof(struct statx), sizeof(struct luo_statx));
     CHECK_EQUAL(offsetof(struct statx, stx_size), offsetof(struct luo_statx, size));
     CHECK_EQUAL(offsetof(struct statx, stx_blocks), offsetof(struct luo_statx, blocks));

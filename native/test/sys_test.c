@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -109,6 +111,64 @@ static void map_is_aligned_shared_and_leaves_no_reserve(void) {
     CHECK_EQUAL(0, luo_close(fd));
 }
 
+static void a_file_is_made_private_and_locked_once(void) {
+    char path[] = "/tmp/luo-sys-test-XXXXXX";
+    int64_t fields[LUO_STATUS_FIELDS] = {0};
+    CHECK(mkdtemp(path) != NULL);
+    CHECK_EQUAL(0, chdir(path));
+    CHECK_EQUAL(-ENOENT, luo_open_file("file", 0));
+    int fd = luo_open_file("file", 1);
+    CHECK(fd >= 0);
+    CHECK_EQUAL(FD_CLOEXEC, luo_descriptor_flags(fd));
+    CHECK_EQUAL(-EEXIST, luo_open_file("file", 1));
+    CHECK_EQUAL(0, luo_truncate(fd, 10000));
+    CHECK_EQUAL(0, luo_status(fd, fields));
+    CHECK_EQUAL(0100600, fields[LUO_STATUS_MODE]);
+    CHECK_EQUAL(geteuid(), luo_user_id());
+    CHECK_EQUAL(geteuid(), fields[LUO_STATUS_UID]);
+    CHECK_EQUAL(10000, fields[LUO_STATUS_SIZE]);
+    CHECK_EQUAL(0, fields[LUO_STATUS_ALLOCATED]);
+    CHECK(fields[LUO_STATUS_INODE] > 0);
+    CHECK_EQUAL(0, luo_lock_file(fd));
+    int other = luo_open_file("file", 0);
+    CHECK(other >= 0);
+    CHECK_EQUAL(-EAGAIN, luo_lock_file(other));
+    CHECK_EQUAL(0, luo_close(other)); /* which does not end the lock */
+    other = luo_open_file("file", 0);
+    CHECK_EQUAL(-EAGAIN, luo_lock_file(other));
+    struct flock posix = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    CHECK(fcntl(other, F_SETLK, &posix) == -1 && errno == EAGAIN);
+    CHECK_EQUAL(0, luo_close(fd));
+    CHECK_EQUAL(0, luo_lock_file(other));
+    CHECK_EQUAL(0, luo_close(other));
+    CHECK_EQUAL(0, symlink("file", "link"));
+    CHECK_EQUAL(-ELOOP, luo_open_file("link", 0));
+    CHECK_EQUAL(-EISDIR, luo_open_file(".", 0));
+    CHECK_EQUAL(0, unlink("link") | unlink("file") | chdir("/") | rmdir(path));
+}
+
+static void the_time_since_boot_goes_on(void) {
+    int64_t first = luo_boot_time();
+    CHECK(first > 0);
+    CHECK(luo_boot_time() >= first);
+}
+
+static void a_revoked_mapping_has_nothing_of_the_file(void) {
+    int64_t length = 3 * 4096;
+    int fd = new_memfd(length);
+    int64_t address = luo_map(fd, 0, length, 1);
+    volatile char *memory = (volatile char *)(uintptr_t)address;
+    memory[5000] = 'a';
+    CHECK_EQUAL(0, luo_revoke(address, length));
+    CHECK_EQUAL(0, memory[5000]);
+    memory[5000] = 'b';
+    char back = 0;
+    CHECK_EQUAL(1, luo_read(fd, &back, 1, 5000));
+    CHECK_EQUAL('a', back);
+    CHECK_EQUAL(0, luo_unmap(address, length));
+    CHECK_EQUAL(0, luo_close(fd));
+}
+
 static void map_refuses_bad_arguments(void) {
     int fd = new_memfd(4096);
     CHECK_EQUAL(-EINVAL, luo_map(fd, 0, 0, 1));
@@ -171,10 +231,13 @@ int main(void) {
     duplicate_shares_the_file();
     lock_is_of_one_open_file();
     map_is_aligned_shared_and_leaves_no_reserve();
+    a_file_is_made_private_and_locked_once();
+    the_time_since_boot_goes_on();
+    a_revoked_mapping_has_nothing_of_the_file();
     map_refuses_bad_arguments();
     every_call_names_a_bad_fd();
     luo_calls_on_other_files_are_refused();
     the_device_opens_or_says_why();
-    puts("10 tests of luo_sys passed");
+    puts("13 tests of luo_sys passed");
     return 0;
 }

@@ -348,6 +348,25 @@ public final class LiveUpdate {
         : logged(new LiveUpdate(selection, deviceTimeout, Builder.chosenBecause(selection)));
   }
 
+  /**
+   * The native bridge for ordinary files; null where none works, or where {@value #BRIDGE_PROPERTY}
+   * forces the emulator.
+   *
+   * @throws LuoException.BridgeUnavailable when the property forces a bridge that does not work
+   */
+  static @Nullable Bridge fileBridge() {
+    BridgeType forced = Builder.bridgeProperty();
+    if (forced == BridgeType.EMULATOR) {
+      return null;
+    }
+    Selection selection = Builder.nativeSelection(forced);
+    if (selection.bridge() == null && forced != null) {
+      throw Builder.unavailable(
+          BRIDGE_PROPERTY + "=" + forced + " does not work", selection.refused());
+    }
+    return selection.bridge();
+  }
+
   private static LiveUpdate logged(LiveUpdate luo) {
     LOG.log(System.Logger.Level.DEBUG, () -> "luo4j uses " + luo.reason);
     return luo;

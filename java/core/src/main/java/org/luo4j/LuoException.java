@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j;
 
+import java.util.OptionalLong;
 import org.luo4j.internal.bridge.Errno;
 
 /**
@@ -113,8 +114,44 @@ public class LuoException extends RuntimeException {
   public static final class OwnerAlive extends LuoException {
     private static final long serialVersionUID = 1L;
 
+    /** The owner's process, or 0. */
+    private final long pid;
+
     OwnerAlive(String operation, int errno, String argument, String remedy) {
-      super(operation, errno, argument, remedy);
+      this(operation, errno, argument, 0, remedy);
+    }
+
+    private OwnerAlive(String operation, int errno, String argument, long pid, String remedy) {
+      super(
+          operation,
+          errno,
+          argument,
+          pid == 0 ? remedy : "its owner is process " + pid + ": " + remedy);
+      this.pid = pid;
+    }
+
+    /**
+     * Returns this exception for a process that is known to be the owner.
+     *
+     * @param owner the process, or 0 where it is not known
+     * @return an exception that names it, with this one as its cause
+     */
+    public OwnerAlive ownedBy(long owner) {
+      if (owner == 0) {
+        return this;
+      }
+      OwnerAlive named = new OwnerAlive(operation(), errno(), argument(), owner, remedy());
+      named.initCause(this);
+      return named;
+    }
+
+    /**
+     * The owner's process, as the owner numbers it: in its own PID namespace.
+     *
+     * @return the number; empty where it is not known
+     */
+    public OptionalLong pid() {
+      return pid == 0 ? OptionalLong.empty() : OptionalLong.of(pid);
     }
   }
 

@@ -33,6 +33,18 @@ public final class MemFd implements AutoCloseable {
     this.descriptor = new Descriptor(bridge, fd, what);
   }
 
+  /**
+   * Checks that so much memory can be had: that the machine has it, and that this process's cgroups
+   * allow it. To take more than a cgroup allows ends a process of it, perhaps this one.
+   *
+   * @param what is to be made, for the message
+   * @param bytes 0 or more
+   * @throws NoRoomException when it cannot be had; what cannot be told is no reason
+   */
+  public static void checkRoom(String what, long bytes) throws NoRoomException {
+    new Room().checkMemory(what, bytes);
+  }
+
   static MemFd create(Bridge bridge, MemFdOptions options) {
     byte[] name = MemFdOptions.encode(options.name());
     String what = "memfd '" + options.name() + "'";

@@ -6,20 +6,25 @@ import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
 import org.luo4j.internal.memory.ChunkedMemory;
 
 /**
  * Mapped memory of any size, with {@code long} offsets in bytes from 0.
  *
  * <p>Each access checks bounds ({@link IndexOutOfBoundsException}) and liveness ({@link
- * IllegalStateException} after {@link #close}). The memory is unmapped when neither the region nor
- * a buffer from {@link #slice} is reachable any more, so that an access that races with close, or a
- * slice that outlives it, reads old memory at worst and never faults. The one way to fault is to
- * shrink the file below a mapped range: the JVM then throws an {@link InternalError}; seal it with
- * {@link Seal#SHRINK}.
+ * IllegalStateException} after {@link #close}). Close gives the memory back at once: private zero
+ * pages take its place. An access that races with close, or a slice that outlives it, reads the
+ * memory or zeros, and never faults; what it writes after close goes nowhere. The addresses are
+ * freed when neither the region nor a buffer from {@link #slice} is reachable. Without native code,
+ * that is on the emulator and with {@link #ofFile}, memory itself is given back only then, and a
+ * slice that outlives close still reads and writes it.
+ *
+ * <p>A page cannot be had when its file was cut short, its disk fails, or there is no memory for
+ * it. An access then throws an {@link InternalError}, perhaps some time later (a memfd can be
+ * sealed with {@link Seal#SHRINK}); a region that {@link #absorbFaults absorbs faults} reads zeros.
  *
  * <p>Values are little-endian. The method's name says the memory order: none (plain, may be
  * unaligned), Acquire, Release or Volatile (aligned to the value's size), as {@link
@@ -35,24 +40,86 @@ public final class MemoryRegion implements AutoCloseable {
     static final Cleaner CLEANER = Cleaner.create();
   }
 
-  private final @Nullable Bridge bridge;
-  private final long address;
+  /**
+   * A mapping that {@link Bridge#map} made. It is unmapped when the last of its views is not
+   * reachable any more; until then its addresses are not used for anything else.
+   */
+  private static final class Mapping implements Runnable {
+    private final Bridge bridge;
+    private final long address;
+    private final long size;
+
+    /** Views that are reachable, as far as is known. */
+    private int views;
+
+    private boolean guarded;
+
+    Mapping(Bridge bridge, long address, long size) {
+      this.bridge = bridge;
+      this.address = address;
+      this.size = size;
+    }
+
+    ByteBuffer[] views(boolean writable) {
+      ByteBuffer[] made = new ByteBuffer[ChunkedMemory.viewCount(size)];
+      views = made.length;
+      for (int i = 0; i < made.length; i++) {
+        int length = ChunkedMemory.viewLength(size, i);
+        ByteBuffer root = bridge.view(address + (long) i * ChunkedMemory.STRIDE, length);
+        Unmapping.CLEANER.register(root, this);
+        made[i] = writable ? root : root.asReadOnlyBuffer();
+      }
+      return made;
+    }
+
+    /** One view is not reachable any more. */
+    @Override
+    public synchronized void run() {
+      if (--views == 0) {
+        unguard();
+        bridge.unmap(address, size);
+      }
+    }
+
+    synchronized boolean guard() {
+      guarded = guarded || bridge.guard(address, size) == 0;
+      return guarded;
+    }
+
+    /** Gives the memory up. Called while a view is reachable. */
+    synchronized void revoke() {
+      unguard();
+      int result = bridge.revoke(address, size);
+      if (result < 0 && result != -Errno.ENOSYS) {
+        throw Refusal.UNMAP.exception(result, size + " bytes");
+      }
+    }
+
+    private void unguard() {
+      if (guarded) {
+        guarded = false;
+        bridge.unguard(address);
+      }
+    }
+  }
+
+  /** Null for a region that the JDK has mapped. */
+  private final @Nullable Mapping mapping;
+
   private final boolean writable;
   private final String what;
   private final ChunkedMemory memory;
 
   /** Takes ownership of the mapping. */
   MemoryRegion(Bridge bridge, long address, long size, boolean writable, String what) {
-    this.bridge = bridge;
-    this.address = address;
+    this.mapping = new Mapping(bridge, address, size);
     this.writable = writable;
     this.what = "region of " + what;
-    this.memory = new ChunkedMemory(views(bridge, address, size, writable), size, this.what);
+    this.memory = new ChunkedMemory(mapping.views(writable), size, this.what);
   }
 
   private MemoryRegion(ByteBuffer[] views, long size, String what) {
-    this.bridge = null;
-    this.address = 0;
+    this.mapping = null;
     this.writable = true;
     this.what = what;
     this.memory = new ChunkedMemory(views, size, what);
@@ -81,25 +148,6 @@ public final class MemoryRegion implements AutoCloseable {
       views[i] = file.map(FileChannel.MapMode.READ_WRITE, start, length);
     }
     return new MemoryRegion(views, size, "region of a file");
-  }
-
-  /** The views, the last of which to become unreachable unmaps. */
-  private static ByteBuffer[] views(Bridge bridge, long address, long size, boolean writable) {
-    ByteBuffer[] views = new ByteBuffer[ChunkedMemory.viewCount(size)];
-    AtomicInteger reachable = new AtomicInteger(views.length);
-    Runnable release =
-        () -> {
-          if (reachable.decrementAndGet() == 0) {
-            bridge.unmap(address, size);
-          }
-        };
-    for (int i = 0; i < views.length; i++) {
-      int length = ChunkedMemory.viewLength(size, i);
-      ByteBuffer root = bridge.view(address + (long) i * ChunkedMemory.STRIDE, length);
-      Unmapping.CLEANER.register(root, release);
-      views[i] = writable ? root : root.asReadOnlyBuffer();
-    }
-    return views;
   }
 
   /**
@@ -135,7 +183,23 @@ public final class MemoryRegion implements AutoCloseable {
    * @return the address, a multiple of 2 MiB; made up on the emulator, 0 for an ordinary file
    */
   public long address() {
-    return address;
+    return mapping == null ? 0 : mapping.address;
+  }
+
+  /**
+   * Replaces the whole region by zeros, instead of failing, when a page of it cannot be had: see
+   * the class. To notice it, keep a number other than 0 in the region, and look at it after what
+   * matters was read or written. The JVM's handler of SIGBUS is replaced by one that passes all
+   * other faults on to it, until the last such region is closed.
+   *
+   * @return whether it does so from now on; false without JNI, and for a region of {@link #ofFile}
+   * @throws IllegalStateException when the region is closed
+   */
+  public boolean absorbFaults() {
+    Object pin = memory.pin(0, memory.size());
+    boolean guarded = mapping != null && mapping.guard();
+    Reference.reachabilityFence(pin);
+    return guarded;
   }
 
   /**
@@ -160,10 +224,10 @@ public final class MemoryRegion implements AutoCloseable {
    */
   public void advise(long offset, long length, Advice advice) {
     Object pin = memory.pin(offset, length);
-    if (bridge == null) {
+    if (mapping == null) {
       throw new UnsupportedOperationException("advise is for memfds: this is a " + what);
     }
-    int result = bridge.advise(address + offset, length, advice.number);
+    int result = mapping.bridge.advise(mapping.address + offset, length, advice.number);
     Reference.reachabilityFence(pin);
     if (result < 0) {
       throw Refusal.ADVISE.exception(
@@ -171,10 +235,22 @@ public final class MemoryRegion implements AutoCloseable {
     }
   }
 
-  /** Makes later accesses throw, and unmaps once no slice is reachable. Idempotent. */
+  /**
+   * Makes later accesses throw, and gives the memory back; see the class for accesses that race
+   * with it. Idempotent; when any call of it has returned, the memory is given back.
+   *
+   * @throws LuoException when the kernel refuses, for want of memory: ENOMEM
+   */
   @Override
-  public void close() {
-    memory.close();
+  public synchronized void close() {
+    if (memory.isOpen()) {
+      Object pin = memory.pin(0, memory.size());
+      memory.close();
+      if (mapping != null) {
+        mapping.revoke();
+      }
+      Reference.reachabilityFence(pin);
+    }
   }
 
   /**
@@ -471,8 +547,8 @@ public final class MemoryRegion implements AutoCloseable {
   }
 
   /**
-   * A little-endian buffer over the memory itself. It keeps the memory mapped as long as it is
-   * reachable, after {@link #close} too; it is read-only where the region is.
+   * A little-endian buffer over the memory itself, read-only where the region is. After {@link
+   * #close} it reads zeros, and what is written to it goes nowhere.
    *
    * @param offset where in the region, in bytes
    * @param length 0 to 2^30 bytes

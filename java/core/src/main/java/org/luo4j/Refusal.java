@@ -42,6 +42,7 @@ enum Refusal {
   DUPLICATE("duplicate"),
   MAP("map"),
   ADVISE("advise"),
+  UNMAP("unmap"),
   CLOSE("close"),
   LOCK("lock"),
   NOTIFY("notify systemd"),

@@ -33,15 +33,22 @@ import org.luo4j.MemoryRegion;
  *   512  the change of them under way: u64 slot's place, 0 for none; then what is there after it,
  *        u64 slot, u64 entries, u64 live bytes, and before it, u64 slot
  *   576  the move of a slot under way: u64 from, 0 for none, u64 to, u64 slot
- *   640  u64 the latest time seen, ms since 1970      648  u64 the boot of who had it open last, a
+ *   640  u64 the latest time seen, as {@link CacheClock} counts it      648  u64 the boot of who had it open last, a
  *                                                         hash of its boot_id; 0 unknown
  *   656  u32 how often the memory was opened, u32 its complement
+ *   664  the clock: u64 the wall clock less the cache's time, u64 the boot clock less it,
+ *   680                u64 which boot clock, a hash; 0 unknown
+ *   688  u64 the time, in ms since the cache was created, from which expiry counts
+ *   696  u64 the process that has the memory open, or had it last
+ *
+ *   trailer, one page of 4096 bytes after the main ring; its last word is a mark, which is gone
+ *   when the memory was cut short or taken away
  *
  *   slot      | tag: 12 | uses: 2 | ring: 1 | opening: 7 | address: 42, in units of 8 bytes |
  *             0: empty
  *
  *   entry     0  u32 check: 0 dead, else CRC-32C of key and value, mixed with the other fields
- *             4  u32 expiry: 0 never, else units of 64 ms since the cache was created
+ *             4  u32 expiry: 0 never, else units of 64 ms since the time at 688
  *             8  u32 lengths: value 23 bits, key 8 bits, extended 1 bit; 0 a filler to the ring's end
  *            12  extended only: u32 key length, u32 value length
  *            ..  key, value, padding to 8 bytes
@@ -104,6 +111,17 @@ final class CacheFormat {
   static final int LATEST_AT = 640;
   static final int BOOT_AT = 648;
   static final int OPENINGS_AT = 656;
+  static final int WALL_SKEW_AT = 664;
+  static final int BOOT_SKEW_AT = 672;
+  static final int BOOT_CLOCK_AT = 680;
+  static final int BASE_AT = 688;
+  static final int OWNER_AT = 696;
+
+  /** What follows the main ring. */
+  static final int TRAILER_BYTES = 4096;
+
+  /** The last word of the memory. */
+  static final long MARK = 0x444E_454A_344F_554CL; // "LUO4JEND"
 
   static final long OPEN = 0;
   static final long CLOSED = 1;
@@ -115,7 +133,7 @@ final class CacheFormat {
   static final int ENTRY_HEADER_EXTENDED = 20;
   static final int EXPIRY_SHIFT = 6; // 64 ms
 
-  /** What a cache of a capacity is laid out as. */
+  /** What a cache of a capacity is laid out as; {@code size} does not count the trailer. */
   record Layout(
       long capacity,
       int averageEntry,
@@ -126,6 +144,11 @@ final class CacheFormat {
       long smallBytes,
       long main,
       long mainBytes) {
+
+    /** All of the memory, in bytes. */
+    long memoryBytes() {
+      return size + TRAILER_BYTES;
+    }
 
     /**
      * The layout for a capacity: a tenth of it for the small ring; for the main ring nine tenths,
@@ -152,6 +175,11 @@ final class CacheFormat {
           main,
           mainBytes);
     }
+  }
+
+  /** The last word of the memory. */
+  static long markAt(long memoryBytes) {
+    return memoryBytes - 8;
   }
 
   private CacheFormat() {}
@@ -220,7 +248,10 @@ final class CacheFormat {
     return page;
   }
 
-  /** Null when the memory holds a cache of this layout and these codecs, else why not. */
+  /**
+   * Null when the memory holds a cache of this layout and these codecs, else why not. Memory that
+   * was made without a trailer, and is larger by one now, is one.
+   */
   static @Nullable String refuse(MemoryRegion memory, Layout l, Codec<?> keys, Codec<?> values) {
     String refused = refuseHeader(header(memory));
     if (refused != null) {
@@ -295,6 +326,7 @@ final class CacheFormat {
     memory.putInt(AVERAGE_AT, l.averageEntry);
     memory.putLong(CAPACITY_AT, l.capacity);
     memory.putLong(OPENINGS_AT, openings(0));
+    memory.putLong(markAt(l.memoryBytes()), MARK);
     // The checksum covers the magic number, which is not there yet.
     CRC32C crc = new CRC32C();
     ByteBuffer header = ByteBuffer.allocate(CRC_AT).order(ByteOrder.LITTLE_ENDIAN);

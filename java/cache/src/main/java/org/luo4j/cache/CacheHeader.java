@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import org.luo4j.OwnedFile;
 
 /**
  * What the header of a cache's memory says. It is read without opening the cache: that needs no
@@ -26,26 +29,48 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
    * @param file a cache's
    * @return what it says
    * @throws IOException when the file cannot be read, is not a whole cache of this version, or is
-   *     open in a cache of this JVM: reading it would cost that cache its lock
+   *     open in a cache of this JVM that has no native code: reading it would cost that cache its
+   *     lock
    */
   public static CacheHeader read(Path file) throws IOException {
-    CacheMemory.OfFile.checkNotOpenHere(file);
-    try (FileChannel channel = FileChannel.open(file)) {
-      ByteBuffer page =
-          ByteBuffer.allocate(CacheFormat.HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-      long size = channel.size();
-      while (page.hasRemaining() && channel.read(page, page.position()) >= 0) {
-        // Until the page is full or the file ends.
-      }
-      if (page.hasRemaining()) {
-        throw new IOException(file + " has " + size + " bytes: that is no cache");
-      }
-      CacheHeader header = of(page, file.toString());
-      if (size != header.shape.memoryBytes()) {
-        throw new IOException(
-            file + " has " + size + " bytes, its cache " + header.shape.memoryBytes());
-      }
-      return header;
+    byte[] page = page(file);
+    long size = Files.size(file);
+    if (page.length < CacheFormat.HEADER_BYTES) {
+      throw new IOException(file + " has " + size + " bytes: that is no cache");
+    }
+    CacheHeader header = of(ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN), file.toString());
+    long wanted = header.shape.memoryBytes();
+    if (size != wanted && size != wanted - CacheFormat.TRAILER_BYTES) {
+      throw new IOException(file + " has " + size + " bytes, its cache " + wanted);
+    }
+    return header;
+  }
+
+  /** The first page of a file, or what there is of it. */
+  private static byte[] page(Path file) throws IOException {
+    if (!OwnedFile.mayBeRead(file)) {
+      throw new IOException(
+          file
+              + " is open in a cache of this JVM without native code: to read it would cost that"
+              + " cache its lock");
+    }
+    try (InputStream in = new FileInputStream(file.toFile())) { // an interrupt does not end it
+      return in.readNBytes(CacheFormat.HEADER_BYTES);
+    }
+  }
+
+  /** The process that has the cache of a file open, by what it says itself; 0 if not known. */
+  static long owner(Path file) {
+    try {
+      byte[] page = page(file);
+      ByteBuffer header = ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN);
+      boolean isCache =
+          page.length == CacheFormat.HEADER_BYTES && CacheFormat.refuseHeader(header) == null;
+      return isCache && header.getLong(CacheFormat.STATE_AT) == CacheFormat.OPEN
+          ? header.getLong(CacheFormat.OWNER_AT)
+          : 0;
+    } catch (IOException e) {
+      return 0; // it is gone, or cannot be read: the caller says that it is busy
     }
   }
 

@@ -63,7 +63,7 @@ public record CacheShape(
    * @return bytes
    */
   public long memoryBytes() {
-    return CacheFormat.Layout.of(capacity, averageEntryBytes).size();
+    return CacheFormat.Layout.of(capacity, averageEntryBytes).memoryBytes();
   }
 
   /**

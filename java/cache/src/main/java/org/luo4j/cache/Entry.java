@@ -102,6 +102,11 @@ final class Entry {
     return memory.getInt(at) == 0;
   }
 
+  /** The check, 0 of a dead entry. */
+  static int check(Memory memory, long at) {
+    return memory.getInt(at);
+  }
+
   /** Marks an entry dead that no slot names any more. */
   static void kill(Memory memory, long at) {
     memory.putIntRelease(at, 0);
@@ -141,8 +146,13 @@ final class Entry {
     int lengths = memory.getInt(at + LENGTHS);
     int length = valueLength(memory, at, lengths);
     return length > Memory.MOST
-        ? ByteBuffer.wrap(value(memory, at)).asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN)
+        ? view(value(memory, at))
         : memory.view(at + header(lengths) + keyLength(memory, at, lengths), length);
+  }
+
+  /** As {@link #view(Memory, long)}, of a value that was copied. */
+  static ByteBuffer view(byte[] value) {
+    return ByteBuffer.wrap(value).asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /** Whether the entry is alive, fits in its ring, which ends at {@code end}, and has this key. */

@@ -2,14 +2,17 @@
 package org.luo4j.cache;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.luo4j.BootClock;
 import org.luo4j.Handover;
 import org.luo4j.Kept;
+import org.luo4j.LuoException;
+import org.luo4j.MemFd;
 import org.luo4j.MemFdOptions;
 import org.luo4j.MemoryRegion;
+import org.luo4j.NoRoomException;
 
 /**
  * A memfd that a handover's holder keeps for the service's next process. The handover sees to its
@@ -20,7 +23,7 @@ final class KeptMemory implements CacheMemory {
   /** For a size: that of the memory that is kept, of which there must be some. */
   static final long AS_KEPT = -1;
 
-  private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
+  private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
 
   private final Handover handover;
 
@@ -28,63 +31,98 @@ final class KeptMemory implements CacheMemory {
   private final boolean owns;
 
   private final String name;
+  private final long size;
   private final MemFdOptions options;
   private final long boot = boot();
   private Kept kept;
   private @Nullable Kept aside;
-  private MemoryRegion region;
+  private @Nullable MemoryRegion region;
+  private @Nullable String refusal;
   private Start origin;
 
   /**
-   * Takes over what is kept under the name, or makes it; one of another size is refused.
+   * Takes over what is kept under the name, or makes it.
    *
-   * @throws IOException when something that was kept aside is in the way; for {@link
-   *     OnRefusal#FAIL} when the memory has another size, or none is kept for {@link #AS_KEPT}
+   * @throws IOException when none is kept for {@link #AS_KEPT}, or there is no room
    */
-  KeptMemory(Handover handover, boolean owns, String name, long size, OnRefusal onRefusal)
-      throws IOException {
+  KeptMemory(Handover handover, boolean owns, String name, long size) throws IOException {
     this.handover = handover;
     this.owns = owns;
     this.name = name;
+    this.size = size;
     this.options = MemFdOptions.named(name).size(Math.max(size, 0)).hugeFolios();
+    boolean done = false;
     try {
+      Optional<Kept> found = handover.find(name);
       if (size == AS_KEPT) {
-        kept = handover.find(name).orElseThrow(() -> new IOException(handover.whyNothing(name)));
+        kept = found.orElseThrow(() -> new IOException(handover.whyNothing(name)));
       } else {
-        aside = handover.find(asideName()).orElse(null);
-        kept = handover.open(name, options);
+        heal();
+        kept = found.isPresent() ? found.get() : make();
       }
-      region = kept.memory().map();
-      origin = found();
-      if (origin.isWarm() && size != AS_KEPT && region.size() != size) {
-        String reason =
-            "what is kept under '"
-                + name
-                + "' has "
-                + region.size()
-                + " bytes, a cache of this capacity "
-                + size;
-        if (onRefusal == OnRefusal.FAIL) {
-          throw new IOException(reason);
-        }
-        if (onRefusal == OnRefusal.KEEP) {
-          reason += "; " + setAside();
-        } else {
-          region.close();
-          kept.discard();
-          makeNew();
-        }
-        origin = new Start(Start.Kind.COLD, reason);
+      find();
+      done = true;
+    } finally {
+      if (!done) {
+        close();
       }
-    } catch (IOException | RuntimeException e) {
-      close();
-      throw e;
+    }
+  }
+
+  /** Finishes what a process was at that was killed while two memories changed places. */
+  private void heal() {
+    aside = handover.find(asideName()).orElse(null);
+    Kept swapped = handover.find(swapName()).orElse(null);
+    if (swapped != null && aside == null) {
+      aside = swapped.rename(asideName());
+    } else if (swapped != null) {
+      swapped.discard();
+    }
+  }
+
+  private void find() {
+    long found = kept.memory().size();
+    if (kept.origin() != Kept.Origin.NEW && found == size - CacheFormat.TRAILER_BYTES) {
+      grow();
+      found = kept.memory().size();
+    }
+    refusal = null;
+    if (size != AS_KEPT && found != size) {
+      refusal =
+          "what is kept under '"
+              + name
+              + "' has "
+              + found
+              + " bytes, a cache of this capacity "
+              + size;
+      origin = new Start(Start.Kind.WARM_AFTER_RESTART, kept.how());
+      return;
+    }
+    region = kept.memory().map();
+    origin = found();
+  }
+
+  /** Memory of a version that had no trailer gets one, unless its size is frozen. */
+  private void grow() {
+    try {
+      kept.memory().setSize(size);
+      kept.memory().allocate(size - CacheFormat.TRAILER_BYTES, CacheFormat.TRAILER_BYTES);
+    } catch (LuoException.Frozen e) {
+      LOG.log(System.Logger.Level.WARNING, "memory of an earlier version: " + e.getMessage());
     }
   }
 
   @Override
   public MemoryRegion region() {
+    if (region == null) {
+      throw new IllegalStateException(refusal);
+    }
     return region;
+  }
+
+  @Override
+  public @Nullable String refusal() {
+    return refusal;
   }
 
   @Override
@@ -104,47 +142,118 @@ final class KeptMemory implements CacheMemory {
 
   /** Systemd and an agent hand the same memfd back after a restart and after a kexec. */
   private boolean isOfThisBoot() {
-    long last = region.size() < CacheFormat.HEADER_BYTES ? 0 : region.getLong(CacheFormat.BOOT_AT);
+    MemoryRegion found = region();
+    long last = found.size() < CacheFormat.HEADER_BYTES ? 0 : found.getLong(CacheFormat.BOOT_AT);
     return last == 0 || boot == 0 || last == boot;
   }
 
   @Override
   public void opened() {
-    region.putLong(CacheFormat.BOOT_AT, boot);
+    region().putLong(CacheFormat.BOOT_AT, boot);
   }
 
   private static long boot() {
-    try {
-      byte[] id = Files.readAllBytes(BOOT_ID);
-      return Entry.hash(new String(id, StandardCharsets.US_ASCII).strip().getBytes(), 0);
-    } catch (IOException e) {
-      return 0; // no Linux: a kexec is told by its session
-    }
+    String clock = BootClock.id();
+    return clock.isEmpty() ? 0 : Entry.hash(clock.split(" ", 2)[0].getBytes(), 0);
   }
 
   private String asideName() {
     return name + ".refused";
   }
 
-  @Override
-  public String setAside() throws IOException {
-    if (aside != null) {
-      throw new IOException(
-          "what is kept under '"
-              + name
-              + "' cannot be used and '"
-              + asideName()
-              + "' is kept already from another time: open with onRefusal(REPLACE)");
-    }
-    region.close();
-    aside = kept.rename(asideName());
-    makeNew();
-    return "it is kept as '" + asideName() + "'";
+  private String swapName() {
+    return name + ".swap";
   }
 
-  private void makeNew() {
-    kept = handover.make(name, options);
+  @Override
+  public boolean takeBack(Predicate<MemoryRegion> fits) {
+    Kept other = aside;
+    if (other == null || other.memory().size() != size) {
+      return false;
+    }
+    MemoryRegion found = other.memory().map();
+    boolean good = false;
+    try {
+      good = fits.test(found);
+    } finally {
+      if (!good) {
+        found.close();
+      }
+    }
+    if (!good) {
+      return false;
+    }
+    boolean isNew = !origin.isWarm();
+    closeRegion();
+    region = found;
+    aside = null;
+    if (isNew) {
+      kept.discard();
+      kept = other.rename(name);
+    } else {
+      Kept before = kept.rename(swapName());
+      kept = before; // closed with this object, should the next call fail
+      kept = other.rename(name);
+      aside = before.rename(asideName());
+    }
+    refusal = null;
+    origin = found();
+    origin =
+        new Start(
+            origin.kind(), origin.reason() + ", which had been set aside as '" + asideName() + "'");
+    return true;
+  }
+
+  @Override
+  public String setAside() throws IOException {
+    boolean dropped = discardAside();
+    closeRegion();
+    aside = kept.rename(asideName());
+    makeNew();
+    return (aside == null
+            ? "it was given up, as there was no room for both"
+            : "it is kept as '" + asideName() + "'")
+        + (dropped ? ", in place of what was set aside before" : "");
+  }
+
+  @Override
+  public void replace() throws IOException {
+    closeRegion();
+    kept.discard();
+    makeNew();
+  }
+
+  private void makeNew() throws IOException {
+    kept = make();
+    refusal = null;
     region = kept.memory().map();
+  }
+
+  /** New memory; what is set aside makes room where there is none. */
+  private Kept make() throws IOException {
+    try {
+      MemFd.checkRoom("'" + name + "'", size);
+    } catch (NoRoomException e) {
+      if (!discardAside()) {
+        throw e;
+      }
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "'"
+              + asideName()
+              + "', old memory that was refused, was given up to make room for '"
+              + name
+              + "'");
+      MemFd.checkRoom("'" + name + "'", size);
+    }
+    return handover.make(name, options);
+  }
+
+  private void closeRegion() {
+    if (region != null) {
+      region.close();
+      region = null;
+    }
   }
 
   @Override
@@ -160,17 +269,18 @@ final class KeptMemory implements CacheMemory {
   @Override
   public void close() {
     // Of a constructor that fails some are null.
-    if (region != null) {
-      region.close();
-    }
-    if (kept != null) {
-      kept.close();
-    }
-    if (aside != null) {
-      aside.close();
-    }
-    if (owns) {
-      handover.close();
+    try {
+      closeRegion();
+    } finally {
+      if (kept != null) {
+        kept.close();
+      }
+      if (aside != null) {
+        aside.close();
+      }
+      if (owns) {
+        handover.close();
+      }
     }
   }
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import static org.luo4j.cache.CacheFormat.MARK;
+import static org.luo4j.cache.CacheFormat.TRAILER_BYTES;
+import static org.luo4j.cache.CacheFormat.markAt;
+
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
@@ -23,10 +27,19 @@ import org.luo4j.MemoryRegion;
  *   slice 2                          [=======================)
  * </pre>
  *
- * <p>The slices keep the memory mapped, as long as one is reachable: each access ends in a fence
+ * <p>The slices keep the addresses mapped, as long as one is reachable: each access ends in a fence
  * that sees to it. After {@link #close} every access throws an {@link IllegalStateException}.
+ *
+ * <p>The memory can be taken away under any access: by close, or by the kernel where a page of it
+ * cannot be had ({@link MemoryRegion#absorbFaults}). Where the region absorbs faults, all of it
+ * then reads 0, the mark in its last word too: what was read before {@link #isSound} said true is
+ * what was in the memory. Where it does not ({@link #isGuarded}), an access to such a page is an
+ * error at some later time, and what was read is to be verified by its checksum.
  */
 final class Memory {
+
+  /** What goes by way of the heap goes in blocks of so many bytes. */
+  private static final int BLOCK = 1 << 16;
 
   private static final int SHIFT = 29;
   private static final int MASK = (1 << SHIFT) - 1;
@@ -42,13 +55,26 @@ final class Memory {
   private static final VarHandle ARRAY =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
+  /** So many bytes are copied by the JVM's copying code, which a fault ends in order. */
+  private static final int MARK_COPY = 64;
+
   /** Up to so many bytes are copied word by word, which costs less than the call of a copy. */
   private static final int FEW = 48;
 
   /** Null once closed. */
   private ByteBuffer @Nullable [] slices;
 
+  private final boolean guarded;
+
+  /** What the mark lies in. */
+  private final ByteBuffer trailer;
+
+  private final int markAt;
+
   Memory(MemoryRegion region) {
+    guarded = region.absorbFaults();
+    trailer = region.slice(region.size() - TRAILER_BYTES, TRAILER_BYTES);
+    markAt = (int) markAt(TRAILER_BYTES);
     slices = new ByteBuffer[(int) ((region.size() + MASK) >>> SHIFT)];
     for (int i = 0; i < slices.length; i++) {
       long start = (long) i << SHIFT;
@@ -61,15 +87,59 @@ final class Memory {
     slices = null;
   }
 
+  static IllegalStateException closed() {
+    return new IllegalStateException("the cache is closed: open it again");
+  }
+
+  /** Throws unless {@link #isSound}: what was read or written then is of no meaning. */
+  void checkSound() {
+    if (!isSound()) {
+      throw gone(null);
+    }
+  }
+
+  /** Throws after {@link #close}, for a thread that has the write lock. */
+  void checkOpen() {
+    if (slices == null) {
+      throw closed();
+    }
+  }
+
+  /** What to tell a caller whose call found the memory gone. */
+  IllegalStateException gone(@Nullable Throwable cause) {
+    return slices == null ? closed() : new MemoryLostException(cause);
+  }
+
   boolean isOpen() {
     return slices != null;
+  }
+
+  /** Whether a page that cannot be had makes all of the memory 0, and not an error. */
+  boolean isGuarded() {
+    return guarded;
+  }
+
+  /** Whether all that was read before was the memory's, and all that was written is in it. */
+  boolean isSound() {
+    VarHandle.acquireFence(); // the mark is looked at after what was read before
+    boolean sound;
+    if (guarded) {
+      sound = trailer.getLong(markAt) == MARK;
+    } else {
+      // A copy that faults leaves its target as it was; a read may leave anything.
+      byte[] mark = new byte[MARK_COPY];
+      trailer.get(markAt + 8 - MARK_COPY, mark, 0, MARK_COPY);
+      sound = (long) ARRAY.get(mark, MARK_COPY - 8) == MARK;
+    }
+    Reference.reachabilityFence(trailer);
+    return sound;
   }
 
   /** The slice in which {@link #MOST} bytes from an offset on lie. */
   ByteBuffer slice(long offset) {
     ByteBuffer[] open = slices;
     if (open == null) {
-      throw new IllegalStateException("the cache is closed: open it again");
+      throw closed();
     }
     return open[(int) (offset >>> SHIFT)];
   }
@@ -205,9 +275,18 @@ final class Memory {
     }
   }
 
-  /** CRC-32C of a range. */
+  /** CRC-32C of a range. Without a guard by way of the heap, where a fault does not end the JVM. */
   int crc32c(long offset, long length) {
     CRC32C crc = new CRC32C();
+    if (!guarded) {
+      byte[] block = new byte[(int) Math.min(length, BLOCK)];
+      for (long done = 0; done < length; done += block.length) {
+        int part = (int) Math.min(length - done, block.length);
+        slice(offset + done).get(index(offset + done), block, 0, part);
+        crc.update(block, 0, part);
+      }
+      return (int) crc.getValue();
+    }
     for (long done = 0; done < length; done += MOST) {
       int part = (int) Math.min(length - done, MOST);
       crc.update(slice(offset + done).slice(index(offset + done), part));

@@ -124,7 +124,11 @@ final class Overwrites {
       return Result.NOT_HERE;
     }
     Places places = ring == reader.main ? stripe.main : stripe.small;
-    long position = places.take(bytes, ring.reusable(), reader.pins.period());
+    long period = reader.pins.period();
+    if (Pins.isEnded(period)) {
+      return Result.NOT_HERE; // nobody may take the place of a dead entry any more
+    }
+    long position = places.take(bytes, ring.reusable(), period);
     if (position < 0) {
       return position == Places.WAITING ? Result.NOT_YET : Result.NOT_HERE;
     }
@@ -133,9 +137,10 @@ final class Overwrites {
     long slot = old.slot & ~Ring.PLACE_MASK | ring.inSlot(position);
     if (!reader.index.replace(old.place, old.slot, slot)) {
       Entry.kill(memory, at);
-      places.add(position, bytes, reader.pins.period());
+      places.add(position, bytes, period);
       return Result.NOT_HERE;
     }
+    reader.checkWritten(at, bytes);
     // A damaged length would have the place reach into the next entry.
     boolean usable = reader.isTrusted(ring, old.position, old.at);
     Entry.kill(memory, old.at);

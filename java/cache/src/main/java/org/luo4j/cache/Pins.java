@@ -31,18 +31,42 @@ final class Pins {
   /** Of each stripe that a thread holds: the period that it pins, and one. */
   private final long[] holds = new long[(STRIPES + 1) * DISTANCE];
 
-  /** The number of the present period. */
+  /** No period has such a number: no thread may read or hold any more. */
+  private static final long ENDED = 1L << 62;
+
+  /** The number of the present period; {@link #ENDED} or more after {@link #end}. */
   private volatile long period;
 
   long period() {
     return period;
   }
 
-  /** Begins reading; gives what {@link #exit} needs. */
+  /** Whether a number that was read is no period's: {@link #end} was called before. */
+  static boolean isEnded(long period) {
+    return period >= ENDED;
+  }
+
+  /**
+   * Ends reading and holding for good: what was read without a pin is found to be too old, and no
+   * thread gets a pin or a stripe. Those that have one keep it.
+   */
+  void end() {
+    period = ENDED + (period & 1);
+  }
+
+  /**
+   * Begins reading.
+   *
+   * @return what {@link #exit} needs
+   * @throws IllegalStateException after {@link #end}
+   */
   int enter() {
     int stripe = 2 * stripe() + 1;
     while (true) {
       long present = period;
+      if (present >= ENDED) {
+        throw Memory.closed();
+      }
       int at = (stripe + (int) (present & 1)) * DISTANCE;
       COUNT.getAndAdd(counts, at, 1L);
       if (period == present) {
@@ -64,7 +88,8 @@ final class Pins {
   /**
    * Pins the present period, and keeps other threads from holding the same stripe.
    *
-   * @return the stripe, 0 to 31; -1 while another thread holds this thread's
+   * @return the stripe, 0 to 31; -1 while another thread holds this thread's, and after {@link
+   *     #end}
    */
   int hold() {
     return hold(stripe());
@@ -74,11 +99,15 @@ final class Pins {
   int hold(int stripe) {
     int at = (stripe + 1) * DISTANCE;
     long present = period;
-    if (!COUNT.compareAndSet(holds, at, 0L, present + 1)) {
+    if (present >= ENDED || !COUNT.compareAndSet(holds, at, 0L, present + 1)) {
       return -1;
     }
     while (period != present) { // one has begun in between, which did not wait for us
       present = period;
+      if (present >= ENDED) {
+        release(stripe);
+        return -1;
+      }
       COUNT.setVolatile(holds, at, present + 1);
     }
     return stripe;
@@ -87,6 +116,34 @@ final class Pins {
   /** Gives a stripe back. */
   void release(int stripe) {
     COUNT.setRelease(holds, (stripe + 1) * DISTANCE, 0L);
+  }
+
+  /**
+   * Waits until every stripe that is held now has been given back. They are held for the length of
+   * an overwrite, in which no code of a user's runs. To be called by the thread that may advance.
+   */
+  void awaitHolds() {
+    for (int stripe = 0; stripe < STRIPES; stripe++) {
+      int at = (stripe + 1) * DISTANCE;
+      for (int tries = 0; !COUNT.compareAndSet(holds, at, 0L, ENDED); tries++) {
+        if (tries < 100) {
+          Thread.onSpinWait();
+        } else {
+          Thread.yield();
+        }
+      }
+      release(stripe);
+    }
+  }
+
+  /** Whether no thread is reading that has entered: neither in this period nor before. */
+  boolean isQuiet() {
+    for (int at = DISTANCE; at < counts.length; at += DISTANCE) {
+      if ((long) COUNT.getVolatile(counts, at) != 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Begins a new period, if no reader of the one before the present is left. */

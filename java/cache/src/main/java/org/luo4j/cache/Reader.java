@@ -11,9 +11,10 @@ import static org.luo4j.cache.Memory.LONG;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
-import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,16 +32,14 @@ final class Reader {
   final Ring small;
   final Ring main;
   final Pins pins = new Pins();
-  final LongSupplier clock;
+  final CacheClock clock;
   final LongAdder corrupt = new LongAdder();
   private final long seed;
-  private final long created;
 
-  Reader(Memory memory, CacheFormat.Layout layout, LongSupplier clock, boolean isOld) {
+  Reader(Memory memory, CacheFormat.Layout layout, CacheClock clock, boolean isOld) {
     this.memory = memory;
     this.clock = clock;
     this.seed = memory.getLong(CacheFormat.SEED_AT);
-    this.created = memory.getLong(CacheFormat.CREATED_AT);
     this.index = new Index(memory, layout);
     int openings = openings();
     this.small =
@@ -90,19 +89,27 @@ final class Reader {
     return memory.getLongVolatile(CacheFormat.LIVE_AT);
   }
 
-  /** The value of a key, or null. */
+  /**
+   * The value of a key, or null.
+   *
+   * @throws IllegalStateException when the cache is closed, or its memory is gone
+   */
   byte @Nullable [] get(byte[] key, long hash) {
+    if (!memory.isGuarded()) {
+      return getVerified(key, hash);
+    }
     long period = pins.period();
     long at = locate(key, hash);
     int lengths = at < 0 ? 0 : Entry.lengths(memory, at);
     int length = at < 0 ? 0 : Entry.valueLength(memory, at, lengths);
     if (isIntact(period)) {
       if (at < 0) {
+        memory.checkSound();
         return missed(at);
       }
       byte[] value = new byte[length];
       memory.get(Entry.valueAt(at, lengths, key.length), value);
-      if (isIntact(period)) {
+      if (isIntact(period) && memory.isSound()) {
         return value;
       }
     }
@@ -119,7 +126,39 @@ final class Reader {
     int pin = pins.enter();
     try {
       long at = locate(key, hash);
-      return at < 0 ? missed(at) : Entry.value(memory, at);
+      byte[] value = at < 0 ? missed(at) : Entry.value(memory, at);
+      memory.checkSound();
+      return value;
+    } finally {
+      pins.exit(pin);
+    }
+  }
+
+  /**
+   * As {@link #getPinned}, of memory in which a page that cannot be had is an error at some later
+   * time: a value is given only with its checksum seen to hold.
+   */
+  private byte @Nullable [] getVerified(byte[] key, long hash) {
+    int pin = pins.enter();
+    try {
+      while (true) {
+        long at = locate(key, hash);
+        byte[] value = at < 0 ? null : Entry.value(memory, at);
+        int expiry = at < 0 ? 0 : Entry.expiry(memory, at);
+        int check = at < 0 ? 0 : Entry.check(memory, at);
+        memory.checkSound();
+        if (value == null) {
+          return missed(at);
+        }
+        if (check == Entry.check(key, value, expiry)) {
+          return value;
+        }
+        if (check != 0) { // else it was overwritten meanwhile
+          return missed(DAMAGED);
+        }
+      }
+    } catch (InternalError | NegativeArraySizeException e) {
+      throw memory.gone(e);
     } finally {
       pins.exit(pin);
     }
@@ -132,19 +171,51 @@ final class Reader {
     return null;
   }
 
-  /** Gives a function the value of a key in place; null where there is none. */
+  /**
+   * Gives a function the value of a key in place; null where there is none. Without a guard the
+   * function gets a verified copy.
+   *
+   * @throws IllegalStateException when the cache is closed, or its memory is gone, before the
+   *     function has returned
+   */
   <R> @Nullable R read(
       byte[] key, long hash, Function<? super ByteBuffer, ? extends @Nullable R> function) {
+    if (!memory.isGuarded()) {
+      byte[] value = getVerified(key, hash);
+      return value == null ? null : function.apply(Entry.view(value));
+    }
     int pin = pins.enter();
     try {
       long at = locate(key, hash);
+      memory.checkSound();
       if (at < 0) {
         missed(at);
         return null;
       }
-      return function.apply(Entry.view(memory, at));
+      R result = function.apply(Entry.view(memory, at));
+      memory.checkSound();
+      return result;
+    } catch (RuntimeException | Error e) {
+      if (memory.isSound()) {
+        throw e;
+      }
+      throw memory.gone(e); // what the function was given has become zeros under it
     } finally {
       pins.exit(pin);
+    }
+  }
+
+  /**
+   * Checks that an entry which was written is in the memory.
+   *
+   * @throws IllegalStateException when the cache is closed, or its memory is gone
+   */
+  void checkWritten(long at, long bytes) {
+    memory.checkSound();
+    if (!memory.isGuarded()
+        && !Entry.isDead(memory, at)
+        && !Entry.isWhole(memory, at, at + bytes)) {
+      throw memory.gone(null);
     }
   }
 
@@ -157,6 +228,20 @@ final class Reader {
                     frame ->
                         frame.getClassName().equals(Reader.class.getName())
                             && frame.getMethodName().equals("read")));
+  }
+
+  /** The names of the threads that are in a function that {@link #read} called, of any cache. */
+  static List<String> threadsInRead() {
+    return Thread.getAllStackTraces().entrySet().stream()
+        .filter(
+            thread ->
+                Arrays.stream(thread.getValue())
+                    .anyMatch(
+                        frame ->
+                            frame.getClassName().equals(Reader.class.getName())
+                                && frame.getMethodName().equals("read")))
+        .map(thread -> "'" + thread.getKey().getName() + "'")
+        .toList();
   }
 
   /** Where the live entry of a key lies, or {@link #ABSENT} or {@link #DAMAGED}; counts a use. */
@@ -255,31 +340,11 @@ final class Reader {
   }
 
   private boolean isPast(int expiry) {
-    return expiry != 0
-        && clock.getAsLong() - created >= (expiry & 0xFFFF_FFFFL) << CacheFormat.EXPIRY_SHIFT;
-  }
-
-  /** When an entry that lives for {@code age} ms from now expires, as its header holds it. */
-  int expiry(long age) {
-    long now = clock.getAsLong();
-    memory.putLong(CacheFormat.LATEST_AT, now);
-    long units = (Math.max(0, now + age - created) >> CacheFormat.EXPIRY_SHIFT) + 1;
-    return (int) Math.min(units, 0xFFFF_FFFFL);
-  }
-
-  /** As {@link #expiry}, of an entry that expires at a time in ms since 1970. */
-  int expiryAt(long expires) {
-    long age = Math.max(1, Math.min(expires - created, 0xFFFF_FFFFL << CacheFormat.EXPIRY_SHIFT));
-    return (int) (age + (1 << CacheFormat.EXPIRY_SHIFT) - 1 >> CacheFormat.EXPIRY_SHIFT);
+    return expiry != 0 && clock.isPast(expiry);
   }
 
   /** A copy of an entry. */
   record Copy(byte[] key, byte[] value, int expiry) {}
-
-  /** When an entry of an expiry does expire, in ms since 1970; 0 for never. */
-  long expires(int expiry) {
-    return expiry == 0 ? 0 : created + ((expiry & 0xFFFF_FFFFL) << CacheFormat.EXPIRY_SHIFT);
-  }
 
   /** The entry that a slot names; null when there is none, or none any more. */
   @Nullable Copy entryAt(long place) {
@@ -293,9 +358,9 @@ final class Reader {
         long at = offset(slot);
         boolean alive = bytes(slot) >= 0 && !Entry.isDead(memory, at);
         if (alive && isTrusted(slot, at) && index.isPlaceOf(place, slot, hash(at))) {
-          return isExpired(at)
-              ? null
-              : new Copy(Entry.key(memory, at), Entry.value(memory, at), Entry.expiry(memory, at));
+          Copy copy = copy(at);
+          memory.checkSound();
+          return isPast(copy.expiry) ? null : copy;
         }
         if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
           if (alive) {
@@ -304,6 +369,22 @@ final class Reader {
           return null;
         }
       }
+    } finally {
+      pins.exit(pin);
+    }
+  }
+
+  private Copy copy(long at) {
+    return new Copy(Entry.key(memory, at), Entry.value(memory, at), Entry.expiry(memory, at));
+  }
+
+  /** The place of the first slot in use from a place on, or -1. */
+  long nextSlot(long place) {
+    int pin = pins.enter();
+    try {
+      long next = index.next(place);
+      memory.checkSound();
+      return next;
     } finally {
       pins.exit(pin);
     }
@@ -331,6 +412,7 @@ final class Reader {
             return bytes;
           }
         }
+        memory.checkSound();
         if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
           return -1;
         }

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,7 +12,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -48,6 +49,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private static final int LOADER_LOCKS = 64;
 
+  /** How long {@link #close} waits for functions that read in place. */
+  private static final long CLOSE_MILLIS = 1_000;
+
+  private static final long PAUSE_NANOS = 50_000;
+
   /** A verification tells its progress after so many slots. */
   private static final int PROGRESS_SLOTS = 1 << 16;
 
@@ -60,7 +66,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private final long expireMillis;
   private final @Nullable RemovalListener<? super K, ? super V> listener;
   private final Start start;
+  private final CacheShape shape;
   private final ReentrantLock write = new ReentrantLock();
+  private final Object closing = new Object();
   private final ReentrantLock[] loading = new ReentrantLock[LOADER_LOCKS];
 
   /** Null unless statistics are recorded. */
@@ -73,8 +81,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private record Removal(byte[] key, byte[] value, RemovalCause cause) {}
 
-  private WarmCache(Builder<K, V> builder, CacheFormat.Layout layout, CacheMemory memory)
-      throws IOException {
+  private WarmCache(Builder<K, V> builder, CacheMemory memory, Opening.Opened opened) {
     this.memory = memory;
     this.keys = builder.keys;
     this.values = builder.values;
@@ -85,57 +92,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
     for (int i = 0; i < LOADER_LOCKS; i++) {
       loading[i] = new ReentrantLock();
     }
-    Start found = memory.origin();
-    boolean isZero = !found.isWarm();
-    String refused = null;
-    Writer old = null;
-    if (found.isWarm() && CacheFormat.isUnmade(memory.region())) {
-      found = new Start(Start.Kind.COLD, "the making of the old memory was cut off");
-    } else if (found.isWarm()) {
-      refused = CacheFormat.refuse(memory.region(), layout, keys, values);
-      if (refused == null) {
-        old = writer(builder, layout, memory.region(), true);
-        refused = old.damage();
-      }
-    }
-    if (refused != null) {
-      if (builder.onRefusal == OnRefusal.FAIL) {
-        throw new IOException(refused);
-      }
-      boolean keep = builder.onRefusal == OnRefusal.KEEP;
-      found = new Start(Start.Kind.COLD, refused + (keep ? "; " + memory.setAside() : ""));
-      isZero = keep;
-    }
     this.region = memory.region();
-    boolean closed = region.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
-    if (!found.isWarm()) {
-      CacheFormat.create(
-          region, layout, isZero, new SecureRandom().nextLong(), builder.created(), keys, values);
-    }
-    this.start =
-        closed || found.kind() != Start.Kind.WARM_AFTER_RESTART
-            ? found
-            : new Start(Start.Kind.WARM_AFTER_CRASH, found.reason());
-    this.writer = found.isWarm() && old != null ? old : writer(builder, layout, region, false);
+    this.shape = CacheShape.of(CacheFormat.header(region));
+    this.start = opened.start();
+    this.writer = opened.writer();
     this.reader = writer.reader();
-    reader.countOpening();
-    if (found.isWarm() && !closed) {
-      writer.recover();
-    }
-    region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
-    memory.opened();
     if (listener != null) {
       writer.onRemoval((key, value, cause) -> removals.add(new Removal(key, value, cause)));
     }
-  }
-
-  private static Writer writer(
-      Builder<?, ?> builder, CacheFormat.Layout layout, MemoryRegion region, boolean isOld) {
-    LongSupplier clock =
-        builder.clock != null
-            ? builder.clock
-            : new WallClock(region.getLong(CacheFormat.LATEST_AT));
-    return new Writer(new Reader(new Memory(region), layout, clock, isOld), layout);
   }
 
   /** Takes the write lock. It is held for well under a microsecond, so a thread looks a while. */
@@ -147,6 +111,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
       Thread.onSpinWait();
     }
     write.lock();
+  }
+
+  /** What to throw for what a change threw: it may have met memory that was gone. */
+  private RuntimeException sound(Throwable thrown) {
+    Memory memory = reader.memory;
+    boolean fault = thrown instanceof InternalError && !memory.isGuarded();
+    if (fault || !memory.isSound()) {
+      return memory.gone(thrown);
+    }
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    return (RuntimeException) thrown;
   }
 
   /** Gives the write lock back, then tells what was removed. */
@@ -206,7 +183,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
    *     as it is then
    */
   public static WarmCache<byte[], byte[]> openAsFound(Path file) throws IOException {
-    return builder(CacheHeader.read(file).shape()).file(file).onRefusal(OnRefusal.FAIL).open();
+    Builder<byte[], byte[]> builder =
+        builder(CacheHeader.read(file).shape()).file(file).onRefusal(OnRefusal.FAIL);
+    builder.foreign = true;
+    return builder.open();
   }
 
   /**
@@ -221,7 +201,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
   public static WarmCache<byte[], byte[]> openAsFound(LiveUpdate luo, String name)
       throws IOException {
     Handover own = Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).open();
-    KeptMemory memory = new KeptMemory(own, true, name, KeptMemory.AS_KEPT, OnRefusal.FAIL);
+    KeptMemory memory = new KeptMemory(own, true, name, KeptMemory.AS_KEPT);
+    boolean done = false;
     try {
       String where = "session '" + name + "'";
       if (memory.region().size() < CacheFormat.HEADER_BYTES) {
@@ -233,14 +214,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
         throw new IOException(
             where + " has " + memory.region().size() + " bytes, its cache " + shape.memoryBytes());
       }
-      return new WarmCache<>(
-          builder(shape).onRefusal(OnRefusal.FAIL),
-          CacheFormat.Layout.of(shape.capacity(), shape.averageEntryBytes()),
-          memory);
-    } catch (IOException | RuntimeException e) {
-      memory.close();
-      throw e;
+      WarmCache<byte[], byte[]> cache =
+          builder(shape).onRefusal(OnRefusal.FAIL).open(layout(shape), memory);
+      done = true;
+      return cache;
+    } finally {
+      if (!done) {
+        memory.close();
+      }
     }
+  }
+
+  private static CacheFormat.Layout layout(CacheShape shape) {
+    return CacheFormat.Layout.of(shape.capacity(), shape.averageEntryBytes());
   }
 
   /**
@@ -262,6 +248,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
     private boolean recordStats;
     private OnRefusal onRefusal = OnRefusal.KEEP;
     private @Nullable Path file;
+
+    /** Whether the file may be another user's: what is in it is checked in any case. */
+    private boolean foreign;
+
     private @Nullable Handover handover;
     private @Nullable LiveUpdate luo;
     private String name = "";
@@ -446,29 +436,38 @@ public final class WarmCache<K, V> implements AutoCloseable {
         throw incomplete();
       }
       CacheFormat.Layout layout = CacheFormat.Layout.of(capacity, averageEntry);
-      CacheMemory memory = memory(layout.size());
+      CacheMemory memory = memory(layout.memoryBytes());
+      boolean done = false;
       try {
-        return new WarmCache<>(this, layout, memory);
-      } catch (IOException | RuntimeException e) {
-        memory.close();
-        throw e;
+        WarmCache<K, V> cache = open(layout, memory);
+        done = true;
+        return cache;
+      } finally {
+        if (!done) {
+          memory.close(); // whatever was thrown, Errors too
+        }
       }
+    }
+
+    private WarmCache<K, V> open(CacheFormat.Layout layout, CacheMemory memory) throws IOException {
+      Opening opening = new Opening(layout, keys, values, clock);
+      return new WarmCache<>(this, memory, opening.open(memory, onRefusal, created()));
     }
 
     private CacheMemory memory(long size) throws IOException {
       Duration timeout = ownerTimeout == null ? Duration.ofSeconds(10) : ownerTimeout;
       if (file != null) {
-        return new CacheMemory.OfFile(file, size, onRefusal, timeout);
+        return new FileMemory(file, size, timeout, foreign);
       }
       if (handover != null) {
-        return new KeptMemory(handover, false, name, size, onRefusal);
+        return new KeptMemory(handover, false, name, size);
       }
       if (luo == null) {
         throw incomplete();
       }
       Handover own =
           Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).timeout(timeout).open();
-      return new KeptMemory(own, true, name, size, onRefusal);
+      return new KeptMemory(own, true, name, size);
     }
 
     private static IllegalStateException incomplete() {
@@ -491,7 +490,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return its shape
    */
   public CacheShape shape() {
-    return CacheShape.of(CacheFormat.header(region));
+    return shape;
   }
 
   /**
@@ -596,7 +595,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     long bytes = 0;
     long damaged = 0;
     long told = 0;
-    for (long place = reader.index.next(0); place >= 0; place = reader.index.next(place + 8)) {
+    for (long place = reader.nextSlot(0); place >= 0; place = reader.nextSlot(place + 8)) {
       long found = reader.verify(place);
       if (found > 0) {
         entries++;
@@ -604,7 +603,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
         Reader.Copy copy = visitor == null ? null : reader.entryAt(place);
         if (visitor != null && copy != null) {
           visitor.visit(
-              keys.decode(copy.key()), values.decode(copy.value()), reader.expires(copy.expiry()));
+              keys.decode(copy.key()),
+              values.decode(copy.value()),
+              copy.expiry() == 0 ? 0 : reader.clock.wallOf(copy.expiry()));
         }
       } else if (found < 0 && (!drop || dropDamaged(place))) {
         damaged++;
@@ -701,10 +702,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
   public boolean putUntil(K key, V value, long expires) {
-    if (expires != 0 && expires <= reader.clock.getAsLong()) {
+    int expiry = expires == 0 ? 0 : reader.clock.at(expires);
+    if (expires != 0 && expiry == 0) {
       return false;
     }
-    putExpiring(key, value, expires == 0 ? 0 : reader.expiryAt(expires));
+    putExpiring(key, value, expiry);
     return true;
   }
 
@@ -733,10 +735,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
     lock();
     try {
+      reader.memory.checkOpen();
       if (overwritten == Overwrites.Result.NOT_YET && writer.newPeriod()) {
         writer.newPeriod();
       }
       writer.put(bytes, hash, encoded, expiry, check);
+      reader.memory.checkSound();
+    } catch (RuntimeException | Error e) {
+      throw sound(e);
     } finally {
       unlock();
     }
@@ -758,7 +764,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private int expiry(long ageMillis) {
-    return ageMillis == 0 ? 0 : reader.expiry(ageMillis);
+    return ageMillis == 0 ? 0 : reader.clock.after(ageMillis);
   }
 
   /**
@@ -839,7 +845,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
     long hash = reader.hash(bytes);
     lock();
     try {
-      return writer.remove(bytes, hash, RemovalCause.EXPLICIT);
+      reader.memory.checkOpen();
+      boolean removed = writer.remove(bytes, hash, RemovalCause.EXPLICIT);
+      reader.memory.checkSound();
+      return removed;
+    } catch (RuntimeException | Error e) {
+      throw sound(e);
     } finally {
       unlock();
     }
@@ -904,11 +915,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
         } else if (value != present) {
           int expiry = expiry(expireMillis);
           int check = Entry.check(bytes, value, expiry);
-          done = writer.tryPut(bytes, hash, value, expiry, check, slot, period);
+          done = writer.tryPutOrDrop(bytes, hash, value, expiry, check, slot, period);
         } else {
           done = true;
         }
       }
+      reader.memory.checkSound();
+    } catch (RuntimeException | Error e) {
+      throw sound(e);
     } finally {
       unlock();
     }
@@ -925,7 +939,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   long nextSlot(long at) {
-    return reader.index.next(at);
+    return reader.nextSlot(at);
   }
 
   /** The entry of a slot, or null. */
@@ -941,7 +955,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
     lock();
     try {
+      reader.memory.checkOpen();
       writer.clear();
+      reader.memory.checkSound();
+    } catch (RuntimeException | Error e) {
+      throw sound(e);
     } finally {
       unlock();
     }
@@ -998,21 +1016,87 @@ public final class WarmCache<K, V> implements AutoCloseable {
     return memory.discardAside();
   }
 
-  /** Closes the cache; its memory stays, unless it is a session's, which is given up. */
+  /**
+   * Closes the cache; its memory stays, unless it is a session's, which is given up. When this has
+   * returned no thread of this process touches the memory any more. Calls that are under way end
+   * first, or throw an {@link IllegalStateException}, as later calls do. A function that {@link
+   * #read} or a computation of {@link #asMap} has called is waited for, for {@value #CLOSE_MILLIS}
+   * ms at most: then its buffer turns into zeros, and that call throws when the function returns.
+   * Loaders and listeners are not waited for. Idempotent.
+   *
+   * @throws UncheckedIOException when the operating system refuses; the cache is closed then
+   */
   @Override
   public void close() {
-    lock();
-    try {
-      if (region.isOpen()) {
-        region.putLongVolatile(CacheFormat.LATEST_AT, reader.clock.getAsLong());
-        region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.CLOSED);
-        reader.memory.close();
-        memory.close();
+    synchronized (closing) {
+      if (!reader.memory.isOpen()) {
+        return;
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      boolean locked = lockToClose();
+      try {
+        reader.pins.end();
+        reader.pins.awaitHolds();
+        awaitReads();
+        // Without the lock a change is under way, as in a process that is killed: the next open
+        // finishes it.
+        if (locked && reader.memory.isSound()) {
+          reader.clock.store();
+          region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.CLOSED);
+        }
+      } finally {
+        reader.memory.close();
+        try {
+          memory.close();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        } finally {
+          if (locked) {
+            unlock();
+          }
+        }
+      }
+    }
+  }
+
+  /**
+   * Takes the write lock, for {@value #CLOSE_MILLIS} ms at most where the memory can be taken from
+   * a function that runs under it.
+   */
+  private boolean lockToClose() {
+    if (!reader.memory.isGuarded()) {
+      lock();
+      return true;
+    }
+    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return write.tryLock(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
     } finally {
-      unlock();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /**
+   * Waits until no thread reads that has a pin. Those that run a user's function in place may take
+   * any time: the memory can be taken from them, where reading in place is done at all.
+   */
+  private void awaitReads() {
+    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
+    boolean interrupted = false;
+    while (!reader.pins.isQuiet() && !(reader.memory.isGuarded() && System.nanoTime() - end > 0)) {
+      interrupted |= Thread.interrupted(); // which would make the pause none
+      LockSupport.parkNanos(PAUSE_NANOS);
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
   }
 }

@@ -25,8 +25,31 @@ final class Writer {
     void removed(byte[] key, byte[] value, RemovalCause cause);
   }
 
+  /**
+   * A function that was given a value in place, or a thread in the middle of a copy, has kept
+   * memory from being used again for too long. It unwinds a change before anything of it is
+   * visible.
+   */
+  static final class Stalled extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+    static final Stalled INSTANCE = new Stalled();
+
+    private Stalled() {
+      super("memory is held by a reader", null, false, false);
+    }
+  }
+
+  /** How long a change waits for readers, which keep it from memory that was given up. */
+  static final long STALL_NANOS = 1_000_000_000;
+
   /** Retired places are offered for use after so many of them, if readers have left. */
   private static final int RETIRED_A_PERIOD = 8;
+
+  private static final int SPINS = 100;
+  private static final int YIELDS = 200;
+  private static final long PAUSE_NANOS = 50_000;
+
+  private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
 
   private final Reader reader;
   private final Memory memory;
@@ -45,6 +68,11 @@ final class Writer {
   private long live;
   private long evictions;
   private int retired;
+
+  /** The period in which a reader was found to stall, or -1: nobody waits for it once more. */
+  private long stalledPeriod = -1;
+
+  private volatile long dropped;
 
   Writer(Reader reader, CacheFormat.Layout layout) {
     this.reader = reader;
@@ -146,15 +174,42 @@ final class Writer {
   }
 
   /**
-   * Writes an entry for a key, instead of one that it may have.
+   * Writes an entry for a key, instead of one that it may have. Where no memory can be had, as a
+   * reader stalls, the key has no entry afterwards, as if the new one had been evicted at once.
    *
    * @param check what {@link Entry#check} gives for the others
    */
   void put(byte[] key, long hash, byte[] value, int expiry, int check) {
-    while (!tryPut(key, hash, value, expiry, check, slotOf(key, hash), reader.pins.period())) {
+    while (!tryPutOrDrop(
+        key, hash, value, expiry, check, slotOf(key, hash), reader.pins.period())) {
       // Another thread has overwritten it, or it was moved or evicted to make room.
       Thread.onSpinWait();
     }
+  }
+
+  /** As tryPut, but done too where no memory can be had: see put. */
+  boolean tryPutOrDrop(
+      byte[] key, long hash, byte[] value, int expiry, int check, long expected, long period) {
+    try {
+      return tryPut(key, hash, value, expiry, check, expected, period);
+    } catch (Stalled e) {
+      remove(key, hash, RemovalCause.REPLACED);
+      dropped(key, value);
+      return true;
+    }
+  }
+
+  /** Counts an entry that was put and found no room, and tells of it as of one that was evicted. */
+  private void dropped(byte[] key, byte[] value) {
+    dropped = dropped + 1;
+    if (listener != null) {
+      listener.removed(key, value, RemovalCause.SIZE);
+    }
+  }
+
+  /** Entries that were put and found no room, as a reader stalled; read by any thread. */
+  long dropped() {
+    return dropped;
   }
 
   /**
@@ -197,6 +252,7 @@ final class Writer {
       Entry.write(memory, ring.offset(position), key, value, expiry, check);
       ring.advance(position + bytes);
     }
+    reader.checkWritten(ring.offset(position), bytes);
     if (place < 0) {
       change(slotFor(hash), EMPTY, slot(hash, ring, position, 0), 1, charge(bytes));
       return true;
@@ -271,6 +327,27 @@ final class Writer {
     } else {
       reader.corrupt.increment();
     }
+  }
+
+  /**
+   * Removes what has expired, or all that can expire.
+   *
+   * @return whether nothing is left that can expire
+   */
+  boolean dropExpired(boolean all) {
+    boolean none = true;
+    for (long place = index.next(0); place >= 0; place = index.next(place + 8)) {
+      long slot = memory.getLongVolatile(place);
+      long at = reader.offset(slot);
+      if (at >= 0 && reader.bytes(slot) >= 0 && Entry.expiry(memory, at) != 0) {
+        if (!all && !reader.isExpired(at)) {
+          none = false;
+        } else {
+          drop(place, slot, RemovalCause.EXPIRED);
+        }
+      }
+    }
+    return none;
   }
 
   /** Removes everything. A process that is killed at it leaves it to the next to finish. */
@@ -448,38 +525,71 @@ final class Writer {
 
   /** Waits for readers that are in what was given up. */
   private void waitUntilFree(Ring ring, long bytes) {
-    for (int tries = 0; !ring.isFree(bytes); tries++) {
-      awaitPeriod(tries);
+    if (!ring.isFree(bytes)) {
+      awaitPeriods(() -> ring.isFree(bytes));
     }
   }
 
-  /** Begins a new period or waits for readers, the longer the more often it was tried before. */
-  private void awaitPeriod(int tries) {
-    if (newPeriod()) {
-      return;
-    }
-    if (tries < 100) {
-      Thread.onSpinWait();
-    } else if (tries < 200) {
-      Thread.yield();
-    } else {
-      if (Reader.isInRead()) {
-        throw new IllegalStateException(
-            "a function that is given a value in place must not change a cache, which would"
-                + " wait for it: change it after read has returned");
+  /** What {@link #awaitPeriods} waits for. */
+  private interface Condition {
+    boolean holds();
+  }
+
+  /**
+   * Begins periods, and waits for readers, until a condition holds.
+   *
+   * @throws Stalled when a reader does not end
+   */
+  private void awaitPeriods(Condition condition) {
+    long since = 0;
+    for (int tries = 0; !condition.holds(); tries++) {
+      if (newPeriod()) {
+        continue;
       }
-      LockSupport.parkNanos(50_000);
+      if (tries < SPINS) {
+        Thread.onSpinWait();
+      } else if (tries < YIELDS) {
+        Thread.yield();
+      } else {
+        since = tries == YIELDS ? System.nanoTime() : since;
+        awaitReaders(since);
+      }
     }
   }
 
-  /** Waits until no thread overwrites; none will before entries have been added. */
+  /** Waits a moment for a reader, unless one has stalled for too long. */
+  private void awaitReaders(long since) {
+    if (Reader.isInRead()) {
+      throw new IllegalStateException(
+          "a function that is given a value in place must not change a cache, which would"
+              + " wait for it: change it after read has returned");
+    }
+    memory.checkSound();
+    long period = reader.pins.period();
+    if (stalledPeriod == period) {
+      throw Stalled.INSTANCE;
+    }
+    if (System.nanoTime() - since > STALL_NANOS) {
+      stalledPeriod = period;
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "a function given to WarmCache.read has not returned for a second, in "
+              + Reader.threadsInRead()
+              + ": until it does, what is put and needs the memory that it holds is dropped");
+      throw Stalled.INSTANCE;
+    }
+    boolean interrupted = Thread.interrupted(); // which would make the pause none
+    LockSupport.parkNanos(PAUSE_NANOS);
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Has no thread overwrite, and none begin to before entries have been added. */
   private void stopOverwrites() {
     small.forbidReuse();
     main.forbidReuse();
-    long period = reader.pins.period();
-    for (int tries = 0; reader.pins.period() < period + 2; tries++) {
-      awaitPeriod(tries);
-    }
+    reader.pins.awaitHolds();
   }
 
   /**
@@ -488,8 +598,8 @@ final class Writer {
    * @param keep move it on although it was not used
    */
   private void reclaimOldest(Ring ring, boolean keep) {
-    for (int tries = 0; !ring.mayPass(); tries++) {
-      awaitPeriod(tries);
+    if (!ring.mayPass()) {
+      awaitPeriods(ring::mayPass);
     }
     long tail = ring.tail();
     long at = ring.offset(tail);

@@ -35,11 +35,12 @@ class WriterTest {
             StandardOpenOption.CREATE,
             StandardOpenOption.READ,
             StandardOpenOption.WRITE)) {
-      file.write(ByteBuffer.allocate(1), layout.size() - 1);
-      region = MemoryRegion.ofFile(file, 0, layout.size());
+      file.write(ByteBuffer.allocate(1), layout.memoryBytes() - 1);
+      region = MemoryRegion.ofFile(file, 0, layout.memoryBytes());
     }
     CacheFormat.create(region, layout, true, 1, 0, Codec.BYTES, Codec.BYTES);
-    reader = new Reader(new Memory(region), layout, () -> 0, false);
+    Memory memory = new Memory(region);
+    reader = new Reader(memory, layout, new CacheClock(memory, () -> 0), false);
     writer = new Writer(reader, layout);
     hash = reader.hash(KEY);
     for (int i = 0;

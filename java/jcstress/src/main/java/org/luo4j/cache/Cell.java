@@ -55,7 +55,7 @@ final class Cell {
   private Cell(MemoryRegion region, boolean isOld) {
     this.region = region;
     memory = new Memory(region);
-    reader = new Reader(memory, LAYOUT, () -> 0, isOld);
+    reader = new Reader(memory, LAYOUT, new CacheClock(memory, () -> 0), isOld);
     writer = new Writer(reader, LAYOUT);
     hash = reader.hash(KEY);
   }
@@ -92,10 +92,10 @@ final class Cell {
               : Files.createTempFile("luo4j-jcstress", "");
       try (FileChannel file =
           FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-        file.write(ByteBuffer.allocate(1), CELLS * LAYOUT.size() - 1);
+        file.write(ByteBuffer.allocate(1), CELLS * LAYOUT.memoryBytes() - 1);
         MemoryRegion[] regions = new MemoryRegion[CELLS];
         for (int i = 0; i < CELLS; i++) {
-          regions[i] = MemoryRegion.ofFile(file, i * LAYOUT.size(), LAYOUT.size());
+          regions[i] = MemoryRegion.ofFile(file, i * LAYOUT.memoryBytes(), LAYOUT.memoryBytes());
         }
         return regions;
       } finally {

@@ -170,6 +170,60 @@ public interface Bridge {
   /** What the fd is, as /proc/self/fd shows it ("/memfd:name (deleted)"); null when not open. */
   @Nullable String describe(int fd);
 
+  // ---- ordinary files: ENOSYS in the emulator, whose fds are its own ----
+
+  /** The places of the fields of {@link #status}. */
+  int STATUS_MODE = 0;
+
+  int STATUS_UID = 1;
+
+  /** The device's major number in the upper half, the minor number in the lower. */
+  int STATUS_DEVICE = 2;
+
+  int STATUS_INODE = 3;
+
+  /** In bytes. */
+  int STATUS_SIZE = 4;
+
+  /** In bytes. */
+  int STATUS_ALLOCATED = 5;
+
+  int STATUS_FIELDS = 6;
+
+  /**
+   * open(2), read-write and close-on-exec, without following a symbolic link in the last component
+   * (O_NOFOLLOW), without waiting for a FIFO or a device.
+   *
+   * @param path without a NUL, as the file system has it
+   * @param create whether to make the file, with mode 0600 less the umask; it must not exist then
+   * @return the fd; ENOENT; EEXIST; ELOOP for a symbolic link; EACCES; EISDIR; EMFILE; ENOSPC;
+   *     ENAMETOOLONG from 4096 bytes on
+   */
+  int openFile(byte[] path, boolean create);
+
+  /**
+   * fcntl(F_OFD_SETLK): an exclusive lock on a whole file, which belongs to the open file. No close
+   * of another fd of the file ends it; it is in conflict with the locks of {@link
+   * java.nio.channels.FileChannel#lock}, this process's included.
+   *
+   * @return 0; EAGAIN while another open file or process has a lock; EBADF; ENOLCK
+   */
+  int lockFile(int fd);
+
+  /**
+   * fstat(2).
+   *
+   * @param fields {@link #STATUS_FIELDS} places, else EINVAL
+   * @return 0; EBADF
+   */
+  int status(int fd, long[] fields);
+
+  /** geteuid(2), as an unsigned number: the user whom new files belong to. */
+  int userId();
+
+  /** CLOCK_BOOTTIME in milliseconds: it goes on in suspend, and is never set. */
+  long bootTime();
+
   // ---- Unix sockets: unix(7) ----
 
   /**
@@ -273,6 +327,27 @@ public interface Bridge {
 
   /** munmap(2) of a whole mapping that {@link #map} made with the same length. */
   int unmap(long address, long length);
+
+  /**
+   * Puts private zero pages in place of a mapping, at once for all threads. The memory behind it is
+   * given up; what is still read there is 0, what is written is nobody's. The range stays mapped
+   * until {@link #unmap}.
+   *
+   * @return 0; ENOMEM; ENOSYS in the emulator
+   */
+  int revoke(long address, long length);
+
+  /**
+   * Guards a mapping against SIGBUS: where a page of it cannot be had, as its file was cut short,
+   * its disk fails or memory ran out, the whole mapping is revoked as by {@link #revoke}, and the
+   * access goes on. Ends with {@link #unguard}, to be called before {@link #unmap}.
+   *
+   * @return 0; ENOSPC for more than 1024 mappings of this JVM; ENOSYS over JNA and in the emulator
+   */
+  int guard(long address, long length);
+
+  /** Ends the guard of the mapping that starts at an address. EINVAL if there is none; ENOSYS. */
+  int unguard(long address);
 
   /** madvise(2) on a part of a mapping: MADV_ numbers of {@link Abi}. */
   int advise(long address, long length, int advice);

@@ -19,6 +19,7 @@ public final class Errno {
   public static final int EBUSY = 16;
   public static final int EEXIST = 17;
   public static final int ENODEV = 19;
+  public static final int EISDIR = 21;
   public static final int EINVAL = 22;
   public static final int ENFILE = 23;
   public static final int EMFILE = 24;
@@ -27,7 +28,9 @@ public final class Errno {
   public static final int ENOSPC = 28;
   public static final int ESPIPE = 29;
   public static final int EPIPE = 32;
+  public static final int ENAMETOOLONG = 36;
   public static final int ENOSYS = 38;
+  public static final int ELOOP = 40;
   public static final int EPROTO = 71;
   public static final int EOVERFLOW = 75;
   public static final int ENOTSOCK = 88;
@@ -59,6 +62,7 @@ public final class Errno {
       case EBUSY -> "EBUSY (device or resource busy)";
       case EEXIST -> "EEXIST (already exists)";
       case ENODEV -> "ENODEV (no such device)";
+      case EISDIR -> "EISDIR (is a directory)";
       case EINVAL -> "EINVAL (invalid argument)";
       case ENFILE -> "ENFILE (too many open files in the system)";
       case EMFILE -> "EMFILE (too many open files in the process)";
@@ -67,6 +71,8 @@ public final class Errno {
       case ENOSPC -> "ENOSPC (no space left)";
       case ESPIPE -> "ESPIPE (illegal seek)";
       case EPIPE -> "EPIPE (broken pipe: the other end is closed)";
+      case ENAMETOOLONG -> "ENAMETOOLONG (file name too long)";
+      case ELOOP -> "ELOOP (a symbolic link)";
       case ENOSYS -> "ENOSYS (system call not implemented)";
       case EPROTO -> "EPROTO (protocol error)";
       case EOVERFLOW -> "EOVERFLOW (value too large)";

@@ -45,6 +45,11 @@ public final class Machine {
     };
   }
 
+  /** O_NOFOLLOW of open(2): the generic number, or that of Arm. */
+  public static int noFollowFlag() {
+    return archName().equals("aarch64") ? 0x8000 : 0x20000;
+  }
+
   private static String osName() {
     String name = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     return name.startsWith("linux") ? "linux" : name.replaceAll("[^a-z0-9]", "");

@@ -516,6 +516,33 @@ public final class Emulator implements Bridge, AutoCloseable {
     return noSockets();
   }
 
+  // ---- ordinary files, which have real fds: not here ----
+
+  @Override
+  public int openFile(byte[] path, boolean create) {
+    return -ENOSYS;
+  }
+
+  @Override
+  public int lockFile(int fd) {
+    return -ENOSYS;
+  }
+
+  @Override
+  public int status(int fd, long[] fields) {
+    return -ENOSYS;
+  }
+
+  @Override
+  public int userId() {
+    return -ENOSYS;
+  }
+
+  @Override
+  public long bootTime() {
+    return -ENOSYS;
+  }
+
   private int noSockets() {
     return (int) call(() -> -ENOSYS);
   }
@@ -541,6 +568,24 @@ public final class Emulator implements Bridge, AutoCloseable {
   @Override
   public synchronized int unmap(long address, long length) {
     return (int) call(() -> addresses.unmap(address, length));
+  }
+
+  /**
+   * Memory is unmapped when no view of it is reachable: there is no native code to do it before.
+   */
+  @Override
+  public int revoke(long address, long length) {
+    return -ENOSYS;
+  }
+
+  @Override
+  public int guard(long address, long length) {
+    return -ENOSYS;
+  }
+
+  @Override
+  public int unguard(long address) {
+    return -ENOSYS;
   }
 
   @Override

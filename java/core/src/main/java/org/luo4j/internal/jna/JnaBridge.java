@@ -5,6 +5,7 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -197,22 +198,80 @@ public final class JnaBridge implements Bridge {
 
   @Override
   public long size(int fd) {
-    return stat(fd, LibC.STATX_SIZE, LibC.STATX_SIZE_OFFSET);
+    return field(fd, STATUS_SIZE);
   }
 
   @Override
   public long allocated(int fd) {
-    long blocks = stat(fd, LibC.STATX_BLOCKS, LibC.STATX_BLOCKS_OFFSET);
-    return blocks < 0 ? blocks : blocks * 512;
+    return field(fd, STATUS_ALLOCATED);
   }
 
-  /** statx(2), whose structure is the same on every machine, as struct stat is not. */
-  private static long stat(int fd, int mask, int fieldOffset) {
-    byte[] fields = new byte[LibC.STATX_BYTES];
-    int rc = result(LibC.statx(fd, EMPTY_PATH, LibC.AT_EMPTY_PATH, mask, fields));
-    return rc < 0
-        ? rc
-        : ByteBuffer.wrap(fields).order(ByteOrder.nativeOrder()).getLong(fieldOffset);
+  private long field(int fd, int field) {
+    long[] fields = new long[STATUS_FIELDS];
+    int rc = status(fd, fields);
+    return rc < 0 ? rc : fields[field];
+  }
+
+  /** By statx(2), whose structure is the same on every machine, as struct stat is not. */
+  @Override
+  public int status(int fd, long[] fields) {
+    if (fields.length != STATUS_FIELDS) {
+      return -Errno.EINVAL;
+    }
+    byte[] bytes = new byte[LibC.STATX_BYTES];
+    int rc = result(LibC.statx(fd, EMPTY_PATH, LibC.AT_EMPTY_PATH, LibC.STATX_BASIC_STATS, bytes));
+    if (rc < 0) {
+      return rc;
+    }
+    ByteBuffer status = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
+    fields[STATUS_MODE] = Short.toUnsignedLong(status.getShort(LibC.STATX_MODE));
+    fields[STATUS_UID] = Integer.toUnsignedLong(status.getInt(LibC.STATX_UID));
+    fields[STATUS_DEVICE] =
+        Integer.toUnsignedLong(status.getInt(LibC.STATX_DEV_MAJOR)) << 32
+            | Integer.toUnsignedLong(status.getInt(LibC.STATX_DEV_MINOR));
+    fields[STATUS_INODE] = status.getLong(LibC.STATX_INO);
+    fields[STATUS_SIZE] = status.getLong(LibC.STATX_SIZE);
+    fields[STATUS_ALLOCATED] = status.getLong(LibC.STATX_BLOCKS) * 512;
+    return 0;
+  }
+
+  @Override
+  public int openFile(byte[] path, boolean create) {
+    if (path.length >= LibC.PATH_MAX) {
+      return -Errno.ENAMETOOLONG;
+    }
+    int flags =
+        LibC.O_RDWR | LibC.O_CLOEXEC | LibC.O_NONBLOCK | LibC.O_NOCTTY | Machine.noFollowFlag();
+    return result(
+        LibC.open(
+            Arrays.copyOf(path, path.length + 1),
+            create ? flags | LibC.O_CREAT | LibC.O_EXCL : flags,
+            0600));
+  }
+
+  @Override
+  public int lockFile(int fd) {
+    ByteBuffer whole = ByteBuffer.allocateDirect(LibC.FLOCK_BYTES).order(ByteOrder.nativeOrder());
+    whole.putShort(0, LibC.F_WRLCK);
+    int rc = result(LibC.fcntl(fd, LibC.F_OFD_SETLK, address(whole, 0, LibC.FLOCK_BYTES)));
+    Reference.reachabilityFence(whole);
+    return rc;
+  }
+
+  @Override
+  public int userId() {
+    return LibC.geteuid();
+  }
+
+  @Override
+  public long bootTime() {
+    byte[] bytes = new byte[16];
+    int rc = result(LibC.clock_gettime(LibC.CLOCK_BOOTTIME, bytes));
+    if (rc < 0) {
+      return rc;
+    }
+    ByteBuffer time = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
+    return time.getLong(0) * 1000 + time.getLong(8) / 1_000_000;
   }
 
   @Override
@@ -351,6 +410,31 @@ public final class JnaBridge implements Bridge {
   }
 
   @Override
+  public int revoke(long address, long length) {
+    long zero =
+        result(
+            LibC.mmap(
+                address,
+                length,
+                LibC.PROT_READ | LibC.PROT_WRITE,
+                LibC.MAP_RESERVE | LibC.MAP_FIXED,
+                -1,
+                0));
+    return zero < 0 ? (int) zero : 0;
+  }
+
+  /** A signal handler cannot be Java code. */
+  @Override
+  public int guard(long address, long length) {
+    return -Errno.ENOSYS;
+  }
+
+  @Override
+  public int unguard(long address) {
+    return -Errno.ENOSYS;
+  }
+
+  @Override
   public int advise(long address, long length, int advice) {
     return result(LibC.madvise(address, length, advice));
   }
@@ -374,7 +458,19 @@ public final class JnaBridge implements Bridge {
 
     // asm-generic/fcntl.h and linux/fcntl.h
     static final int O_RDWR = 2;
+    static final int O_CREAT = 0x40;
+    static final int O_EXCL = 0x80;
+    static final int O_NOCTTY = 0x100;
+    static final int O_NONBLOCK = 0x800;
     static final int O_CLOEXEC = 0x80000;
+    static final int PATH_MAX = 4096;
+
+    /** struct flock of 64-bit machines: short type and whence, long start, length, int pid. */
+    static final int FLOCK_BYTES = 32;
+
+    static final short F_WRLCK = 1;
+    static final int F_OFD_SETLK = 37;
+    static final int CLOCK_BOOTTIME = 7;
     static final int LOCK_EX = 2;
     static final int LOCK_NB = 4;
     static final int F_GETFD = 1;
@@ -386,11 +482,15 @@ public final class JnaBridge implements Bridge {
     static final int AT_EMPTY_PATH = 0x1000;
 
     // linux/stat.h
-    static final int STATX_SIZE = 0x200;
-    static final int STATX_BLOCKS = 0x400;
+    static final int STATX_BASIC_STATS = 0x7ff;
     static final int STATX_BYTES = 256;
-    static final int STATX_SIZE_OFFSET = 40;
-    static final int STATX_BLOCKS_OFFSET = 48;
+    static final int STATX_UID = 20;
+    static final int STATX_MODE = 28;
+    static final int STATX_INO = 32;
+    static final int STATX_SIZE = 40;
+    static final int STATX_BLOCKS = 48;
+    static final int STATX_DEV_MAJOR = 136;
+    static final int STATX_DEV_MINOR = 140;
 
     // asm-generic/mman-common.h
     static final int PROT_NONE = 0;
@@ -466,6 +566,12 @@ public final class JnaBridge implements Bridge {
     }
 
     static native int open(byte[] path, int flags);
+
+    static native int open(byte[] path, int flags, int mode);
+
+    static native int geteuid();
+
+    static native int clock_gettime(int clock, byte[] time);
 
     static native int close(int fd);
 

@@ -15,7 +15,16 @@ import org.luo4j.internal.bridge.ProcFd;
 public final class JniBridge implements Bridge {
 
   /** What {@link #bridgeVersion} answers in a library that fits this class. */
-  private static final int VERSION = 2;
+  private static final int VERSION = 3;
+
+  /**
+   * The address of the table of guarded mappings in hexadecimal. A JVM has one for all class
+   * loaders that have loaded the library: see native/luo_guard.h.
+   */
+  private static final String GUARDS_PROPERTY = "luo4j.guards.1";
+
+  /** One lock for all class loaders: an interned string is the JVM's. */
+  private static final Object GUARDS_LOCK = GUARDS_PROPERTY.intern();
 
   private JniBridge() {}
 
@@ -53,6 +62,49 @@ public final class JniBridge implements Bridge {
   public ByteBuffer view(long address, int length) {
     return bufferAt(address, length).order(ByteOrder.nativeOrder());
   }
+
+  @Override
+  public int guard(long address, long length) {
+    synchronized (GUARDS_LOCK) {
+      int result = useGuards();
+      return result < 0 ? result : guardMapping(address, length);
+    }
+  }
+
+  @Override
+  public int unguard(long address) {
+    synchronized (GUARDS_LOCK) {
+      int result = unguardMapping(address);
+      if (result == 1) {
+        // A signal handler that is not luo4j's calls the library's: its code must stay.
+        System.getProperties().put(GUARDS_PROPERTY + ".kept." + this, JniBridge.class);
+        return 0;
+      }
+      return result;
+    }
+  }
+
+  /** Uses the JVM's table of guards, or makes it. */
+  private static int useGuards() {
+    String known = System.getProperty(GUARDS_PROPERTY);
+    if (known != null) {
+      return guardUse(Long.parseUnsignedLong(known, 16));
+    }
+    long made = guardTable();
+    if (made < 0) {
+      return (int) made;
+    }
+    System.setProperty(GUARDS_PROPERTY, Long.toHexString(made));
+    return guardUse(made);
+  }
+
+  private static native long guardTable();
+
+  private static native int guardUse(long table);
+
+  private static native int guardMapping(long address, long length);
+
+  private static native int unguardMapping(long address);
 
   private static native int bridgeVersion();
 
@@ -131,6 +183,21 @@ public final class JniBridge implements Bridge {
   public native long write(int fd, ByteBuffer buffer, int start, int length, long fileOffset);
 
   @Override
+  public native int openFile(byte[] path, boolean create);
+
+  @Override
+  public native int lockFile(int fd);
+
+  @Override
+  public native int status(int fd, long[] fields);
+
+  @Override
+  public native int userId();
+
+  @Override
+  public native long bootTime();
+
+  @Override
   public native int sendTo(byte[] address, byte[] message, int[] fds, long timeoutMillis);
 
   @Override
@@ -165,6 +232,9 @@ public final class JniBridge implements Bridge {
 
   @Override
   public native int unmap(long address, long length);
+
+  @Override
+  public native int revoke(long address, long length);
 
   @Override
   public native int advise(long address, long length, int advice);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import java.nio.charset.StandardCharsets;
+import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.luo4j.BootClock;
+
+/**
+ * The time by which a cache's entries expire. It begins when the cache is created, never goes back,
+ * and follows the machine's boot clock: nobody sets that, it goes on in suspend, and all processes
+ * of a boot see the same. Only over a boot or a kexec does the wall clock say how much time has
+ * passed. So it does not matter what the wall clock shows, then or later.
+ *
+ * <pre>
+ *   cache's time   0 ......... 40 min | restart: 42 min | kexec: 45 min ............
+ *   told by          boot clock       |  boot clock     |  wall clock | boot clock
+ * </pre>
+ *
+ * <p>The header holds the latest time seen, and by how much the two other clocks are ahead of the
+ * cache's. A cache may be given a clock of its own in milliseconds; then that one tells the time,
+ * while it is open and over restarts. Where it is set back the cache's time stands still.
+ *
+ * <p>Any thread.
+ */
+final class CacheClock {
+
+  /** Where a cache has a clock of its own, or the boot clock is looked at: once in so many ns. */
+  private static final long ANCHOR_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  private static final long ANCHOR_MILLIS = 1_000;
+
+  /** No entry is given more: {@link WarmCache}. */
+  static final long MAX_AGE = TimeUnit.DAYS.toMillis(2920);
+
+  /** What an entry's expiry can hold, in ms after the base: 8.7 years. */
+  private static final long HORIZON = 0xFFFF_FFFFL << CacheFormat.EXPIRY_SHIFT;
+
+  private final Memory memory;
+  private final @Nullable LongSupplier own;
+  private final BootClock boot;
+  private final long bootClock;
+  private final long created;
+
+  /** The boot clock less the cache's time; of no meaning where the boot clock is not known. */
+  private final long bootSkew;
+
+  private long base;
+  private boolean jumped;
+
+  /** What the clock below shows, and the cache's time then. */
+  private record Anchor(long source, long time) {}
+
+  private volatile Anchor anchor;
+
+  /**
+   * Goes on from what the header says.
+   *
+   * @param own the cache's own clock in ms, or null
+   */
+  CacheClock(Memory memory, @Nullable LongSupplier own) {
+    this.memory = memory;
+    this.own = own;
+    this.boot = BootClock.find();
+    OptionalLong booted = own == null ? boot.millis() : OptionalLong.empty();
+    this.bootClock = booted.isPresent() ? hash(BootClock.id()) : 0;
+    this.created = memory.getLong(CacheFormat.CREATED_AT);
+    this.base = memory.getLong(CacheFormat.BASE_AT);
+    long latest = memory.getLong(CacheFormat.LATEST_AT);
+    long before = latest == 0 ? 0 : latest - created;
+    long told;
+    if (booted.isPresent()
+        && bootClock != 0
+        && bootClock == memory.getLong(CacheFormat.BOOT_CLOCK_AT)) {
+      told = booted.getAsLong() - memory.getLong(CacheFormat.BOOT_SKEW_AT);
+    } else {
+      told = wall() - memory.getLong(CacheFormat.WALL_SKEW_AT) - created;
+      jumped = told - before > MAX_AGE;
+    }
+    long time = Math.max(before, told);
+    bootSkew = booted.orElse(0) - time;
+    anchor = new Anchor(source(), time);
+  }
+
+  /** A hash that is not 0; 0 for the empty text. */
+  private static long hash(String text) {
+    return text.isEmpty() ? 0 : Entry.hash(text.getBytes(StandardCharsets.UTF_8), 0) | 1;
+  }
+
+  private long wall() {
+    return own != null ? own.getAsLong() : System.currentTimeMillis();
+  }
+
+  private long source() {
+    return own != null ? own.getAsLong() : System.nanoTime();
+  }
+
+  /** The cache's time, in ms since it was created. */
+  private long time() {
+    Anchor known = anchor;
+    long passed = source() - known.source;
+    if (own != null) {
+      return passed >= 0 && passed < ANCHOR_MILLIS ? known.time + passed : anchorAnew();
+    }
+    return passed < ANCHOR_NANOS
+        ? known.time + TimeUnit.NANOSECONDS.toMillis(passed)
+        : anchorAnew();
+  }
+
+  private synchronized long anchorAnew() {
+    Anchor known = anchor;
+    long source = source();
+    long passed = Math.max(0, source - known.source);
+    long time = known.time + (own != null ? passed : TimeUnit.NANOSECONDS.toMillis(passed));
+    if (bootClock != 0) {
+      OptionalLong booted = boot.millis();
+      time = Math.max(time, booted.orElse(Long.MIN_VALUE / 2) - bootSkew);
+    }
+    anchor = new Anchor(source, time);
+    storeSkews(time);
+    return time;
+  }
+
+  /** Stores the time, and how far the other clocks are from it. */
+  synchronized void store() {
+    storeSkews(time());
+  }
+
+  private void storeSkews(long time) {
+    memory.putLong(CacheFormat.WALL_SKEW_AT, wall() - created - time);
+    memory.putLong(CacheFormat.BOOT_SKEW_AT, bootSkew);
+    memory.putLongRelease(CacheFormat.BOOT_CLOCK_AT, bootClock);
+    memory.putLongRelease(CacheFormat.LATEST_AT, created + time);
+  }
+
+  // ---- expiry ----
+
+  /** Whether an entry of an expiry, which is not 0, has expired. */
+  boolean isPast(int expiry) {
+    return time() - base >= millis(expiry);
+  }
+
+  private static long millis(int expiry) {
+    return (expiry & 0xFFFF_FFFFL) << CacheFormat.EXPIRY_SHIFT;
+  }
+
+  /** The expiry of an entry that lives for {@code age} ms from now on; takes note of the time. */
+  int after(long age) {
+    long time = time();
+    memory.putLong(CacheFormat.LATEST_AT, created + time);
+    return expiry(time - base + age);
+  }
+
+  /** Rounded up to units that are whole, so that no entry lives for less than its age. */
+  private static int expiry(long sinceBase) {
+    long most = Math.min(sinceBase, HORIZON);
+    return (int) Math.max(1, (most >> CacheFormat.EXPIRY_SHIFT) + 1 - (most >= HORIZON ? 1 : 0));
+  }
+
+  /** When an entry of an expiry, which is not 0, does expire, by the wall clock as it is now. */
+  long wallOf(int expiry) {
+    return wall() + base + millis(expiry) - time();
+  }
+
+  /** The expiry of an entry that expires at a time of the wall clock; 0 when that is past. */
+  int at(long wallMillis) {
+    long left = wallMillis - wall();
+    if (left <= 0) {
+      return 0;
+    }
+    long sinceBase = Math.min(time() - base + Math.min(left, HORIZON), HORIZON);
+    long unit = 1L << CacheFormat.EXPIRY_SHIFT;
+    return (int) Math.max(1, sinceBase + unit - 1 >> CacheFormat.EXPIRY_SHIFT);
+  }
+
+  // ---- a base for expiry ----
+
+  /**
+   * Whether more time is said to have passed than any entry is given to live, which no expiry might
+   * hold: then every entry that can expire has.
+   */
+  boolean hasJumped() {
+    return jumped;
+  }
+
+  /** Whether half of what an expiry can hold is used up. */
+  boolean wantsNewBase() {
+    return time() - base > HORIZON / 2;
+  }
+
+  /** Counts expiry from now on. To be called when no entry is there that can expire. */
+  synchronized void newBase() {
+    base = time();
+    memory.putLongRelease(CacheFormat.BASE_AT, base);
+    jumped = false;
+  }
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.Objects;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.luo4j.MemoryRegion;
+
+/**
+ * Opens a cache in its memory: decides whether what is there can be used, sets it aside if not,
+ * takes back what was set aside if that fits, makes an empty cache, or finishes what a killed
+ * process was at.
+ */
+final class Opening {
+
+  private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
+
+  private final CacheFormat.Layout layout;
+  private final Codec<?> keys;
+  private final Codec<?> values;
+  private final @Nullable LongSupplier clock;
+
+  /** Made of the region that {@link #refuse} looked at last. */
+  private @Nullable Writer looked;
+
+  /** A cache's inside, and how it came up. */
+  record Opened(Writer writer, Start start) {}
+
+  /**
+   * @param clock the cache's own, or null
+   */
+  Opening(CacheFormat.Layout layout, Codec<?> keys, Codec<?> values, @Nullable LongSupplier clock) {
+    this.layout = layout;
+    this.keys = keys;
+    this.values = values;
+    this.clock = clock;
+  }
+
+  /**
+   * Opens the cache.
+   *
+   * @param created when a cache that is made was made, in ms since 1970
+   * @throws IOException for {@link OnRefusal#FAIL}, when what is there cannot be used; when there
+   *     is no room
+   */
+  Opened open(CacheMemory memory, OnRefusal onRefusal, long created) throws IOException {
+    Start found = memory.origin();
+    String refused = memory.refusal();
+    boolean isZero = !found.isWarm();
+    Writer writer;
+    if (found.isWarm() && refused == null) {
+      if (CacheFormat.isUnmade(memory.region())) {
+        found = new Start(Start.Kind.COLD, "the making of the old memory was cut off");
+      } else {
+        refused = refuse(memory.region());
+      }
+    }
+    if (refused != null && onRefusal == OnRefusal.FAIL) {
+      throw new IOException(refused);
+    }
+    if ((refused != null || !found.isWarm()) && memory.takeBack(region -> refuse(region) == null)) {
+      found = memory.origin();
+      if (refused != null) {
+        found = new Start(found.kind(), found.reason() + ", as " + refused);
+      }
+      LOG.log(System.Logger.Level.INFO, "a cache was taken back: " + found.reason());
+    } else if (refused != null) {
+      found = new Start(Start.Kind.COLD, refused + "; " + giveWay(memory, onRefusal));
+      isZero = true;
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "a cache starts cold: "
+              + found.reason()
+              + ". To be warm next time open it as before; to free what is set aside call"
+              + " discardRefused, or use luo cache refused");
+    }
+    boolean closed = false;
+    if (found.isWarm()) {
+      writer = Objects.requireNonNull(looked, "looked at");
+      closed = memory.region().getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
+    } else {
+      long seed = new SecureRandom().nextLong();
+      CacheFormat.create(memory.region(), layout, isZero, seed, created, keys, values);
+      writer = writer(memory.region(), false);
+    }
+    begin(writer, memory.region(), found.isWarm(), closed);
+    memory.opened();
+    writer.reader().memory.checkSound();
+    return new Opened(
+        writer,
+        !closed && found.kind() == Start.Kind.WARM_AFTER_RESTART
+            ? new Start(Start.Kind.WARM_AFTER_CRASH, found.reason())
+            : found);
+  }
+
+  private static String giveWay(CacheMemory memory, OnRefusal onRefusal) throws IOException {
+    if (onRefusal == OnRefusal.KEEP) {
+      return memory.setAside();
+    }
+    memory.replace();
+    return "it was written over";
+  }
+
+  /** Null, or why a region of the right size does not hold this cache. Writes nothing. */
+  private @Nullable String refuse(MemoryRegion region) {
+    String refused = CacheFormat.refuse(region, layout, keys, values);
+    if (refused == null) {
+      looked = writer(region, true);
+      refused = looked.damage();
+    }
+    return refused;
+  }
+
+  private Writer writer(MemoryRegion region, boolean isOld) {
+    Memory memory = new Memory(region);
+    return new Writer(new Reader(memory, layout, new CacheClock(memory, clock), isOld), layout);
+  }
+
+  private static void begin(Writer writer, MemoryRegion region, boolean warm, boolean closed) {
+    Reader reader = writer.reader();
+    reader.countOpening();
+    region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
+    region.putLong(CacheFormat.OWNER_AT, ProcessHandle.current().pid());
+    region.putLong(CacheFormat.markAt(region.size()), CacheFormat.MARK);
+    if (warm && !closed) {
+      writer.recover();
+    }
+    CacheClock clock = reader.clock;
+    if (warm && (clock.hasJumped() || clock.wantsNewBase())) {
+      if (writer.dropExpired(clock.hasJumped())) {
+        clock.newBase();
+      }
+    } else if (!warm) {
+      clock.newBase();
+    }
+    clock.store();
+  }
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file of which this process has the lock, without native code. The lock is a POSIX lock, which
+ * any close of the file in this process ends (fcntl_locking(2)). So a file that is open here is not
+ * opened again by luo4j, in whatever class loader: all share one register of such files.
+ */
+final class ChannelFile extends OwnedFile {
+
+  /** The register, in the system properties, which all class loaders see. */
+  private static final String REGISTER = "luo4j.open.files";
+
+  private static final Set<PosixFilePermission> PRIVATE =
+      PosixFilePermissions.fromString("rw-------");
+
+  private final FileChannel channel;
+  private final String key;
+  private boolean closed;
+
+  private ChannelFile(FileChannel channel, String key, Path file) {
+    super(file);
+    this.channel = channel;
+    this.key = key;
+  }
+
+  /** Work on a channel. */
+  private interface Work<T extends @Nullable Object> {
+    T run() throws IOException;
+  }
+
+  /** Does work in a thread that nobody can interrupt: an interrupt would close the channel. */
+  private static <T extends @Nullable Object> T uninterrupted(Work<T> work) throws IOException {
+    FutureTask<T> task = new FutureTask<>(work::run);
+    Thread thread = new Thread(null, task, "luo4j-file", 0, false);
+    thread.setDaemon(true);
+    thread.start();
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return task.get();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof IOException io) {
+        throw io;
+      }
+      if (e.getCause() instanceof Error error) {
+        throw error;
+      }
+      throw new IllegalStateException(e.getCause());
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** The keys of the files that are open here. Values are of no meaning; locked by itself. */
+  @SuppressWarnings("unchecked")
+  private static Map<String, Boolean> register() {
+    return (Map<String, Boolean>)
+        System.getProperties().computeIfAbsent(REGISTER, name -> new ConcurrentHashMap<>());
+  }
+
+  /** Whether to open the file would cost a cache of this JVM its lock. */
+  static boolean isOpenHere(Path file) throws IOException {
+    return Files.exists(file) && register().containsKey(key(file));
+  }
+
+  /** Device and inode, in words of the JDK, whose classes all class loaders share. */
+  private static String key(Path file) throws IOException {
+    Object key = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+    return String.valueOf(key != null ? key : file.toRealPath());
+  }
+
+  /** The file with its lock; null while another has that. */
+  static @Nullable ChannelFile tryOpen(Path file, boolean create, boolean foreign)
+      throws IOException {
+    Map<String, Boolean> register = register();
+    synchronized (register) {
+      if (isOpenHere(file)) {
+        return null;
+      }
+      Optional<ChannelFile> owned = uninterrupted(() -> locked(file, create, foreign));
+      owned.ifPresent(opened -> register.put(opened.key, true));
+      return owned.orElse(null);
+    }
+  }
+
+  private static Optional<ChannelFile> locked(Path file, boolean create, boolean foreign)
+      throws IOException {
+    if (!foreign && Files.exists(file)) {
+      checkOwner(file);
+    }
+    FileChannel channel = open(file, create);
+    boolean done = false;
+    try {
+      FileLock lock = channel.tryLock();
+      if (lock != null && Files.exists(file)) {
+        done = true;
+        return Optional.of(new ChannelFile(channel, key(file), file));
+      }
+      return Optional.empty();
+    } finally {
+      if (!done) {
+        channel.close();
+      }
+    }
+  }
+
+  private static FileChannel open(Path file, boolean create) throws IOException {
+    Set<StandardOpenOption> options = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
+    if (!create || Files.exists(file)) {
+      return FileChannel.open(file, options);
+    }
+    try {
+      return FileChannel.open(
+          file,
+          Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW),
+          PosixFilePermissions.asFileAttribute(PRIVATE));
+    } catch (NoSuchFileException e) {
+      throw new NoSuchFileException(
+          file.toString(), null, "its folder is not there: make it, with mode 0700");
+    } catch (UnsupportedOperationException e) { // no POSIX file system: it has no modes
+      return FileChannel.open(
+          file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+    }
+  }
+
+  private static void checkOwner(Path file) throws IOException {
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      throw refused(file, "it is not an ordinary file");
+    }
+    if (file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
+      int mode = (Integer) Files.getAttribute(file, "unix:mode", LinkOption.NOFOLLOW_LINKS);
+      checkOwner(file, mode, uid(file), userId());
+    }
+  }
+
+  /** The user whom a new file belongs to. */
+  static long userId() throws IOException {
+    Path file = Files.createTempFile("luo4j", null);
+    try {
+      return file.getFileSystem().supportedFileAttributeViews().contains("unix") ? uid(file) : 0;
+    } finally {
+      Files.delete(file);
+    }
+  }
+
+  @Override
+  public long size() throws IOException {
+    return uninterrupted(channel::size);
+  }
+
+  @Override
+  public boolean isLockSafe() {
+    return false;
+  }
+
+  @Override
+  public boolean isReserved() {
+    return false; // the JDK does not say how many blocks a file has
+  }
+
+  @Override
+  public void reserve(long bytes) throws IOException {
+    uninterrupted(
+        () -> {
+          long size = channel.size();
+          boolean done = false;
+          try {
+            checkRoom(Math.max(0, bytes - size));
+            writeAll(bytes, size);
+            done = true;
+          } finally {
+            if (!done) {
+              channel.truncate(size);
+            }
+          }
+          return bytes;
+        });
+  }
+
+  private void checkRoom(long needed) throws IOException {
+    long usable = path().toFile().getUsableSpace();
+    if (path().toFile().getTotalSpace() > 0 && usable < needed) {
+      throw new NoRoomException(
+          path().toString(),
+          needed,
+          usable,
+          "its file system",
+          "make the memory smaller, delete other files there, or make the file system larger");
+    }
+    if (isMemory()) {
+      new Room().checkMemory(path().toString(), needed);
+    }
+  }
+
+  private boolean isMemory() {
+    try {
+      FileStore store = Files.getFileStore(path());
+      return Room.MEMORY_FILE_SYSTEMS.contains(store.type());
+    } catch (IOException e) {
+      return false; // the JDK finds no mount point in some containers
+    }
+  }
+
+  /** Writes what is there once more, and zeros after it: the one way to fill holes. */
+  private void writeAll(long bytes, long size) throws IOException {
+    ByteBuffer block = ByteBuffer.allocate(1 << 16);
+    for (long at = 0; at < bytes; ) {
+      block.clear().limit((int) Math.min(bytes - at, block.capacity()));
+      int length = block.limit();
+      while (at < size && block.hasRemaining() && channel.read(block, at + block.position()) > 0) {
+        // until the block is full or the file ends
+      }
+      while (block.hasRemaining()) {
+        block.put((byte) 0);
+      }
+      block.flip();
+      while (block.hasRemaining()) {
+        channel.write(block, at + block.position());
+      }
+      at += length;
+    }
+  }
+
+  @Override
+  public void clear() throws IOException {
+    uninterrupted(() -> channel.truncate(0));
+  }
+
+  @Override
+  public MemoryRegion map() throws IOException {
+    return uninterrupted(() -> MemoryRegion.ofFile(channel, 0, channel.size()));
+  }
+
+  @Override
+  public void close() {
+    Map<String, Boolean> register = register();
+    synchronized (register) {
+      if (!closed) {
+        closed = true;
+        register.remove(key);
+        try {
+          channel.close();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
+
+/** A file of which this process has the lock, by native calls. Owns its fd. */
+final class NativeFile extends OwnedFile {
+
+  private static final int FILE_TYPE_MASK = 0170000;
+  private static final int REGULAR = 0100000;
+
+  /** A block that is written where a file system cannot allocate without writing. */
+  private static final int BLOCK = 1 << 20;
+
+  /** A signal ends the allocation of a large tmpfs file; so many in a row do not come by chance. */
+  private static final int MAX_INTERRUPTED = 100;
+
+  private final Bridge bridge;
+  private final Descriptor descriptor;
+
+  private NativeFile(Bridge bridge, int fd, Path file) {
+    super(file);
+    this.bridge = bridge;
+    this.descriptor = new Descriptor(bridge, fd, file.toString());
+  }
+
+  /** The file with its lock; null while another has that, or the name is being given to another. */
+  static @Nullable NativeFile tryOpen(Bridge bridge, Path file, boolean create, boolean foreign)
+      throws IOException {
+    int fd = open(bridge, file, create);
+    if (fd < 0) {
+      return null;
+    }
+    boolean done = false;
+    try {
+      long[] status = status(bridge, fd, file);
+      if ((status[Bridge.STATUS_MODE] & FILE_TYPE_MASK) != REGULAR) {
+        throw refused(file, "it is not an ordinary file");
+      }
+      if (!foreign) {
+        checkOwner(
+            file,
+            status[Bridge.STATUS_MODE],
+            status[Bridge.STATUS_UID],
+            Integer.toUnsignedLong(bridge.userId()));
+      }
+      int locked = bridge.lockFile(fd);
+      if (locked == -Errno.EAGAIN) {
+        return null;
+      }
+      if (locked < 0) {
+        throw failure(file, locked, "lock");
+      }
+      done = isStill(bridge, file, status);
+      return done ? new NativeFile(bridge, fd, file) : null;
+    } finally {
+      if (!done) {
+        bridge.close(fd);
+      }
+    }
+  }
+
+  /** The path as the kernel has it: a string may have lost bytes, the URI has not. */
+  static byte[] bytes(Path file) {
+    String uri = file.toAbsolutePath().toUri().getRawPath();
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(uri.length());
+    for (int i = 0; i < uri.length(); i++) {
+      if (uri.charAt(i) == '%') {
+        bytes.write(Integer.parseInt(uri.substring(i + 1, i + 3), 16));
+        i += 2;
+      } else {
+        bytes.write(uri.charAt(i));
+      }
+    }
+    return bytes.toByteArray();
+  }
+
+  /** The fd, or -1 where the file came or went in between. */
+  private static int open(Bridge bridge, Path file, boolean create) throws IOException {
+    byte[] path = bytes(file);
+    int fd = bridge.openFile(path, false);
+    if (fd != -Errno.ENOENT || !create) {
+      return checked(file, fd);
+    }
+    fd = bridge.openFile(path, true);
+    if (fd == -Errno.EEXIST) {
+      return -1;
+    }
+    if (fd == -Errno.ENOENT) {
+      throw new NoSuchFileException(
+          file.toString(), null, "its folder is not there: make it, with mode 0700");
+    }
+    return checked(file, fd);
+  }
+
+  private static int checked(Path file, int fd) throws IOException {
+    if (fd < 0) {
+      throw failure(file, fd, "open");
+    }
+    return fd;
+  }
+
+  private static IOException failure(Path file, long result, String call) {
+    int errno = (int) -result;
+    String text = call + ": " + Errno.describe(errno);
+    return switch (errno) {
+      case Errno.ENOENT -> new NoSuchFileException(file.toString());
+      case Errno.EACCES, Errno.EPERM -> new AccessDeniedException(file.toString(), null, text);
+      default -> new FileSystemException(file.toString(), null, text);
+    };
+  }
+
+  private static long[] status(Bridge bridge, int fd, Path file) throws IOException {
+    long[] status = new long[Bridge.STATUS_FIELDS];
+    int result = bridge.status(fd, status);
+    if (result < 0) {
+      throw failure(file, result, "statx");
+    }
+    return status;
+  }
+
+  /** Whether the name is that of the file that was locked: its owner before may have moved it. */
+  private static boolean isStill(Bridge bridge, Path file, long[] locked) throws IOException {
+    byte[] path = bytes(file);
+    int fd = bridge.openFile(path, false);
+    if (fd < 0) {
+      return false;
+    }
+    try {
+      long[] named = status(bridge, fd, file);
+      return named[Bridge.STATUS_INODE] == locked[Bridge.STATUS_INODE]
+          && named[Bridge.STATUS_DEVICE] == locked[Bridge.STATUS_DEVICE];
+    } finally {
+      bridge.close(fd);
+    }
+  }
+
+  private long call(String name, Descriptor.Call call) throws IOException {
+    long result = descriptor.result(call);
+    if (result < 0) {
+      throw failure(path(), result, name);
+    }
+    return result;
+  }
+
+  private long[] status() throws IOException {
+    long[] status = new long[Bridge.STATUS_FIELDS];
+    call("statx", fd -> bridge.status(fd, status));
+    return status;
+  }
+
+  @Override
+  public long size() throws IOException {
+    return status()[Bridge.STATUS_SIZE];
+  }
+
+  @Override
+  public boolean isLockSafe() {
+    return true;
+  }
+
+  @Override
+  public boolean isReserved() throws IOException {
+    long[] status = status();
+    return status[Bridge.STATUS_ALLOCATED] >= status[Bridge.STATUS_SIZE];
+  }
+
+  @Override
+  public void reserve(long bytes) throws IOException {
+    long[] status = status();
+    long size = status[Bridge.STATUS_SIZE];
+    checkRoom(status, Math.max(bytes, size) - status[Bridge.STATUS_ALLOCATED]);
+    boolean done = false;
+    try {
+      if (size < bytes) {
+        call("ftruncate", fd -> bridge.truncate(fd, bytes));
+      }
+      allocate(bytes);
+      done = true;
+    } finally {
+      if (!done) {
+        descriptor.result(fd -> bridge.truncate(fd, size));
+      }
+    }
+  }
+
+  private void checkRoom(long[] status, long needed) throws IOException {
+    if (needed <= 0) {
+      return;
+    }
+    long device = status[Bridge.STATUS_DEVICE];
+    boolean memory = new Room().isMemory(device >>> 32, device & 0xFFFF_FFFFL);
+    // 0 where the file system cannot be asked: then the allocation will tell
+    long usable = path().toFile().getUsableSpace();
+    if (path().toFile().getTotalSpace() > 0 && usable < needed) {
+      throw noRoom(needed, usable, memory);
+    }
+    if (memory) {
+      new Room().checkMemory(path().toString(), needed);
+    }
+  }
+
+  private NoRoomException noRoom(long needed, long usable, boolean memory) {
+    return new NoRoomException(
+        path().toString(),
+        needed,
+        usable,
+        "its file system",
+        memory
+            ? "make the memory smaller, delete other files there, or make the tmpfs larger (mount -o"
+                + " remount,size=; docker run --shm-size)"
+            : "make the memory smaller, or delete other files there");
+  }
+
+  private void allocate(long bytes) throws IOException {
+    long result = -Errno.EINTR;
+    for (int tries = 0; result == -Errno.EINTR && tries < MAX_INTERRUPTED; tries++) {
+      result = descriptor.result(fd -> bridge.allocate(fd, 0, 0, bytes));
+    }
+    if (result == -Errno.ENOSPC) {
+      long[] status = status();
+      throw noRoom(
+          bytes - status[Bridge.STATUS_ALLOCATED], path().toFile().getUsableSpace(), false);
+    }
+    if (result == -Errno.EOPNOTSUPP || result == -Errno.ENOSYS) {
+      writeHoles(bytes);
+    } else if (result < 0) {
+      throw failure(path(), result, "fallocate");
+    }
+  }
+
+  /** Writes what is there once more, or zeros, where the file system cannot allocate otherwise. */
+  private void writeHoles(long bytes) throws IOException {
+    ByteBuffer block = ByteBuffer.allocateDirect((int) Math.min(bytes, BLOCK));
+    for (long done = 0; done < bytes; ) {
+      long at = done;
+      int length = (int) Math.min(bytes - done, block.capacity());
+      long read = call("read", fd -> bridge.read(fd, block, 0, length, at));
+      int part = (int) Math.max(1, read);
+      done += call("write", fd -> bridge.write(fd, block, 0, part, at));
+    }
+  }
+
+  @Override
+  public void clear() throws IOException {
+    call("ftruncate", fd -> bridge.truncate(fd, 0));
+  }
+
+  @Override
+  public MemoryRegion map() throws IOException {
+    long size = size();
+    long address = call("mmap", fd -> bridge.map(fd, 0, size, true));
+    return new MemoryRegion(bridge, address, size, true, path().toString());
+  }
+
+  @Override
+  public void close() {
+    descriptor.close();
+  }
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
+
+/**
+ * An ordinary file as memory that one owner at a time has, whatever other process, thread, class
+ * loader or cache asks. The file outlives its process; on a tmpfs, such as /dev/shm, until the
+ * machine is rebooted.
+ *
+ * <p>The owner holds a lock of the open file (F_OFD_SETLK, fcntl(2)), which ends with the process
+ * at the latest. No other open, copy or close of the file ends it. Without native code the lock is
+ * one of {@link java.nio.channels.FileChannel}, a POSIX lock: it ends when anything in the process
+ * closes the file after having opened it. luo4j never does; {@link #isLockSafe} says which it is.
+ *
+ * <p>A new file has mode 0600. One of another user, or one that others may write, is refused, and
+ * so is a symbolic link of another user. A file is used by any thread; {@link #close} by one.
+ *
+ * @since 0.1.0
+ */
+public abstract sealed class OwnedFile implements AutoCloseable permits NativeFile, ChannelFile {
+
+  private static final int OTHERS_MAY_WRITE = 022;
+
+  /** As many as the kernel follows (path_resolution(7)). */
+  private static final int MAX_LINKS = 40;
+
+  private static final long PAUSE_NANOS = 10_000_000;
+
+  /** Where the file is; {@link #moveTo} changes it. */
+  private volatile Path path;
+
+  OwnedFile(Path path) {
+    this.path = path;
+  }
+
+  /**
+   * Opens a file, or makes an empty one, once no other owner has it.
+   *
+   * @param file the file; its folder must be there. A symbolic link is followed where this user or
+   *     root has made it
+   * @param timeout how long to wait for another owner to end: 0 to look once, or more. An interrupt
+   *     neither ends the wait nor is lost
+   * @return the file, owned
+   * @throws LuoException.OwnerAlive when another owner has it still
+   * @throws IOException when it cannot be opened or made, or is refused: the reason says what to do
+   */
+  public static OwnedFile open(Path file, Duration timeout) throws IOException {
+    return open(file, timeout, true, false);
+  }
+
+  /**
+   * As {@link #open(Path, Duration)}, of a file that must be there.
+   *
+   * @param file the file
+   * @param timeout how long to wait for another owner
+   * @param foreign whether a file of another user, or one that others may write, is opened too: for
+   *     tools that take what is in it for untrusted
+   * @return the file, owned
+   * @throws NoSuchFileException when it is not there
+   * @throws LuoException.OwnerAlive when another owner has it still
+   * @throws IOException when it cannot be opened, or is refused
+   */
+  public static OwnedFile openExisting(Path file, Duration timeout, boolean foreign)
+      throws IOException {
+    return open(file, timeout, false, foreign);
+  }
+
+  private static OwnedFile open(Path file, Duration timeout, boolean create, boolean foreign)
+      throws IOException {
+    Bridge bridge = LiveUpdate.fileBridge();
+    long end = System.nanoTime() + timeout.toNanos();
+    boolean interrupted = false;
+    try {
+      while (true) {
+        Path target = foreign ? followed(file, null) : followed(file, userId(bridge));
+        OwnedFile owned =
+            bridge == null
+                ? ChannelFile.tryOpen(target, create, foreign)
+                : NativeFile.tryOpen(bridge, target, create, foreign);
+        if (owned != null) {
+          return owned;
+        }
+        long left = end - System.nanoTime();
+        if (left <= 0) {
+          throw busy(file, timeout);
+        }
+        interrupted |= Thread.interrupted();
+        LockSupport.parkNanos(Math.min(left, PAUSE_NANOS));
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /**
+   * Whether a file may be opened and closed by other means without an owner of this JVM losing it.
+   *
+   * @param file any file, there or not
+   * @return false while it is owned in this JVM and {@link #isLockSafe} is false
+   * @throws IOException when it cannot be asked
+   */
+  public static boolean mayBeRead(Path file) throws IOException {
+    return !ChannelFile.isOpenHere(file);
+  }
+
+  private static LuoException.OwnerAlive busy(Path file, Duration waited) {
+    return new LuoException.OwnerAlive(
+        "open",
+        Errno.EBUSY,
+        file.toString(),
+        "it is open elsewhere"
+            + (waited.isZero() ? "" : " (waited " + waited + ")")
+            + ": a file has one owner at a time; close the other, or end its process");
+  }
+
+  /** Where a symbolic link leads, unless one of another user could turn it elsewhere. */
+  private static Path followed(Path file, @Nullable Long self) throws IOException {
+    Path followed = file;
+    for (int links = 0; Files.isSymbolicLink(followed); links++) {
+      if (links == MAX_LINKS) {
+        throw refused(file, "there are more than " + MAX_LINKS + " symbolic links in a row");
+      }
+      long uid = uid(followed);
+      if (self != null && uid != 0 && uid != self) {
+        throw refused(
+            file,
+            "the symbolic link "
+                + followed
+                + " belongs to user "
+                + uid
+                + ", not to user "
+                + self
+                + " or root: name the file itself");
+      }
+      followed = followed.resolveSibling(Files.readSymbolicLink(followed));
+    }
+    return followed;
+  }
+
+  static long uid(Path file) throws IOException {
+    return Integer.toUnsignedLong(
+        (Integer) Files.getAttribute(file, "unix:uid", LinkOption.NOFOLLOW_LINKS));
+  }
+
+  /** The user whom new files belong to. */
+  private static long userId(@Nullable Bridge bridge) throws IOException {
+    return bridge == null ? ChannelFile.userId() : Integer.toUnsignedLong(bridge.userId());
+  }
+
+  /**
+   * Refuses a file that another user could have made or could change.
+   *
+   * @param mode as stat(2) has it
+   */
+  static void checkOwner(Path file, long mode, long uid, long self) throws FileSystemException {
+    if (uid != self) {
+      throw refused(
+          file,
+          "it belongs to user "
+              + uid
+              + ", this process runs as user "
+              + self
+              + ": delete it, or run as its user");
+    }
+    if ((mode & OTHERS_MAY_WRITE) != 0) {
+      throw refused(
+          file,
+          "others may write it (mode "
+              + Long.toOctalString(mode & 07777)
+              + "): chmod 600 it if you trust what is in it, or delete it");
+    }
+  }
+
+  static FileSystemException refused(Path file, String reason) {
+    return new FileSystemException(file.toString(), null, reason);
+  }
+
+  /**
+   * Where the file is.
+   *
+   * @return the path, symbolic links of its last component followed
+   */
+  public final Path path() {
+    return path;
+  }
+
+  /**
+   * The size.
+   *
+   * @return bytes
+   * @throws IOException when the file is closed or cannot be asked
+   */
+  public abstract long size() throws IOException;
+
+  /**
+   * Whether nothing in this process can end the lock by chance.
+   *
+   * @return false without native code: see the class
+   */
+  public abstract boolean isLockSafe();
+
+  /**
+   * Makes the file at least so large, and has all of its blocks allocated, so that no later write
+   * to it wants for room. What is in the file stays. On failure the file is what it was.
+   *
+   * @param bytes 1 or more
+   * @throws NoRoomException when the file system, the machine or the cgroup has no room
+   * @throws IOException when the file system refuses
+   */
+  public abstract void reserve(long bytes) throws IOException;
+
+  /**
+   * Whether all blocks of the file are known to be allocated.
+   *
+   * @return false where there are holes, or it cannot be told
+   * @throws IOException when the file is closed or cannot be asked
+   */
+  public abstract boolean isReserved() throws IOException;
+
+  /**
+   * Makes the file empty.
+   *
+   * @throws IOException when the file system refuses
+   */
+  public abstract void clear() throws IOException;
+
+  /**
+   * Maps the file whole, shared.
+   *
+   * @return the region, which the caller closes before the file
+   * @throws IOException when the kernel refuses
+   */
+  public abstract MemoryRegion map() throws IOException;
+
+  /**
+   * Renames the file, within its file system, over any other of that name. It stays owned.
+   *
+   * @param target its new name
+   * @throws IOException when the file system refuses: it has its old name then
+   */
+  public final void moveTo(Path target) throws IOException {
+    Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+    path = target;
+  }
+
+  /**
+   * Deletes the file, which stays open and owned.
+   *
+   * @throws IOException when the file system refuses
+   */
+  public final void delete() throws IOException {
+    Files.deleteIfExists(path);
+  }
+
+  /** Gives the file up. Idempotent. */
+  @Override
+  public abstract void close();
+}
