@@ -30,7 +30,7 @@ final class CacheClock {
   /** Where a cache has a clock of its own, or the boot clock is looked at: once in so many ns. */
   private static final long ANCHOR_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private static final long ANCHOR_MILLIS = 1_000;
+  private static final long SECOND = 1_000;
 
   /** No entry is given more: {@link WarmCache}. */
   static final long MAX_AGE = TimeUnit.DAYS.toMillis(2920);
@@ -102,7 +102,7 @@ final class CacheClock {
     Anchor known = anchor;
     long passed = source() - known.source;
     if (own != null) {
-      return passed >= 0 && passed < ANCHOR_MILLIS ? known.time + passed : anchorAnew();
+      return passed >= 0 && passed < SECOND ? known.time + passed : anchorAnew();
     }
     return passed < ANCHOR_NANOS
         ? known.time + TimeUnit.NANOSECONDS.toMillis(passed)
@@ -161,16 +161,24 @@ final class CacheClock {
 
   /** When an entry of an expiry, which is not 0, does expire, by the wall clock as it is now. */
   long wallOf(int expiry) {
-    return wall() + base + millis(expiry) - time();
+    return created + base + millis(expiry) + wallSkew();
+  }
+
+  /**
+   * How far the wall clock is ahead, in whole seconds: two clocks that nobody has set differ by
+   * less, so that an entry which is copied with its time of expiry keeps it to the unit.
+   */
+  private long wallSkew() {
+    long skew = wall() - created - time();
+    return Math.floorDiv(skew + SECOND / 2, SECOND) * SECOND;
   }
 
   /** The expiry of an entry that expires at a time of the wall clock; 0 when that is past. */
   int at(long wallMillis) {
-    long left = wallMillis - wall();
-    if (left <= 0) {
+    if (wallMillis <= wall()) {
       return 0;
     }
-    long sinceBase = Math.min(time() - base + Math.min(left, HORIZON), HORIZON);
+    long sinceBase = Math.min(wallMillis - created - base - wallSkew(), HORIZON);
     long unit = 1L << CacheFormat.EXPIRY_SHIFT;
     return (int) Math.max(1, sinceBase + unit - 1 >> CacheFormat.EXPIRY_SHIFT);
   }
@@ -192,7 +200,7 @@ final class CacheClock {
 
   /** Counts expiry from now on. To be called when no entry is there that can expire. */
   synchronized void newBase() {
-    base = time();
+    base = time() >> CacheFormat.EXPIRY_SHIFT << CacheFormat.EXPIRY_SHIFT; // the units stay
     memory.putLongRelease(CacheFormat.BASE_AT, base);
     jumped = false;
   }

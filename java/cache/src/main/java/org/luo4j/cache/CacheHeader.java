@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.luo4j.OwnedFile;
 
@@ -48,6 +49,9 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
 
   /** The first page of a file, or what there is of it. */
   private static byte[] page(Path file) throws IOException {
+    if (!Files.exists(file)) {
+      throw new NoSuchFileException(file.toString());
+    }
     if (!OwnedFile.mayBeRead(file)) {
       throw new IOException(
           file

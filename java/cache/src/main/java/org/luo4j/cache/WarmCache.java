@@ -184,7 +184,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public static WarmCache<byte[], byte[]> openAsFound(Path file) throws IOException {
     Builder<byte[], byte[]> builder =
-        builder(CacheHeader.read(file).shape()).file(file).onRefusal(OnRefusal.FAIL);
+        builder(CacheHeader.read(file).shape())
+            .file(file)
+            .ownerTimeout(Duration.ZERO)
+            .onRefusal(OnRefusal.FAIL);
     builder.foreign = true;
     return builder.open();
   }

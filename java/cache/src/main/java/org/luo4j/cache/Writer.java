@@ -546,12 +546,12 @@ final class Writer {
       if (newPeriod()) {
         continue;
       }
-      if (tries < SPINS) {
+      if (tries < SPINS && stalledPeriod != reader.pins.period()) {
         Thread.onSpinWait();
-      } else if (tries < YIELDS) {
+      } else if (tries < YIELDS && stalledPeriod != reader.pins.period()) {
         Thread.yield();
       } else {
-        since = tries == YIELDS ? System.nanoTime() : since;
+        since = since == 0 ? System.nanoTime() : since;
         awaitReaders(since);
       }
     }

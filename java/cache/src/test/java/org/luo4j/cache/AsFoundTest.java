@@ -22,6 +22,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.BridgeType;
 import org.luo4j.LiveUpdate;
+import org.luo4j.LuoException;
 import org.luo4j.testing.ChildJvm;
 
 /** Caches that are looked at and opened by who does not know what they were made as. */
@@ -93,10 +94,16 @@ class AsFoundTest {
     try (WarmCache<String, Long> cache = typed().file(file()).open()) {
       cache.put("key", 1L);
       assertTrue(isLocked());
-      assertThrows(IOException.class, () -> typed().file(file()).open());
+      LuoException.OwnerAlive busy =
+          assertThrows(
+              LuoException.OwnerAlive.class,
+              () -> typed().ownerTimeout(Duration.ZERO).file(file()).open());
+      assertEquals(ProcessHandle.current().pid(), busy.pid().orElseThrow());
+      assertTrue(busy.getMessage().contains(file().toString()), busy.getMessage());
       assertTrue(isLocked());
-      assertThrows(IOException.class, () -> CacheHeader.read(file()));
-      assertThrows(IOException.class, () -> WarmCache.openAsFound(file()));
+      assertEquals(CAPACITY, CacheHeader.read(file()).shape().capacity());
+      assertTrue(isLocked());
+      assertThrows(LuoException.OwnerAlive.class, () -> WarmCache.openAsFound(file()));
       assertTrue(isLocked());
     }
     assertFalse(isLocked());
@@ -124,7 +131,7 @@ class AsFoundTest {
     try (WarmCache<byte[], byte[]> cache = WarmCache.openAsFound(file())) {
       assertEquals(Start.Kind.WARM_AFTER_RESTART, cache.start().kind());
       assertArrayEquals(Codec.LONG.encode(7L), cache.getIfPresent(key));
-      assertThrows(IOException.class, () -> WarmCache.openAsFound(file()));
+      assertThrows(LuoException.OwnerAlive.class, () -> WarmCache.openAsFound(file()));
     }
     try (WarmCache<String, Long> cache = typed().file(file()).open()) {
       assertEquals(Start.Kind.WARM_AFTER_RESTART, cache.start().kind());

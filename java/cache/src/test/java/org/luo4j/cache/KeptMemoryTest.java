@@ -99,7 +99,14 @@ class KeptMemoryTest {
     Start cold = process(2 * MIB, OnRefusal.KEEP, null, "other");
     assertEquals(Start.Kind.COLD, cold.kind());
     assertTrue(cold.reason().contains("'cache.refused'"), cold.reason());
-    assertThrows(IOException.class, () -> process(MIB, OnRefusal.KEEP, null, "x"));
+    for (int round = 0; round < 2; round++) {
+      Start back = process(MIB, OnRefusal.KEEP, "one", "one");
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, back.kind());
+      assertTrue(back.reason().contains("set aside"), back.reason());
+      assertEquals(
+          Start.Kind.WARM_AFTER_RESTART, process(2 * MIB, OnRefusal.KEEP, "other", "other").kind());
+    }
+    assertEquals(Start.Kind.COLD, process(3 * MIB, OnRefusal.KEEP, null, "third").kind());
     assertEquals(
         Start.Kind.WARM_AFTER_RESTART, process(2 * MIB, OnRefusal.KEEP, "other", "new").kind());
     try (Handover handover = handover(Duration.ofSeconds(60))) {

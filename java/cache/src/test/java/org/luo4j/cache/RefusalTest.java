@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -14,6 +13,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
@@ -121,22 +121,89 @@ class RefusalTest {
   }
 
   @Test
-  void aSecondTimeIsRefusedAndLosesNothing() throws IOException {
+  void aSecondTimeTakesThePlaceOfTheFirst() throws IOException {
     byte[] old = flip(left(), CacheFormat.SEED_AT);
     Path file = folder.resolve("cache");
     Path aside = folder.resolve("cache.refused");
     Files.write(file, old);
     Files.write(aside, new byte[] {9});
-    String message = assertThrows(IOException.class, () -> open(OnRefusal.KEEP)).getMessage();
-    assertTrue(message.contains("onRefusal(REPLACE)"), message);
-    assertArrayEquals(old, Files.readAllBytes(file));
-    assertArrayEquals(new byte[] {9}, Files.readAllBytes(aside));
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
+      assertEquals(Start.Kind.COLD, cache.start().kind());
+      assertTrue(cache.start().reason().contains("in place of"), cache.start().reason());
+      assertArrayEquals(old, Files.readAllBytes(aside));
+    }
+    Files.write(file, old);
     try (WarmCache<String, byte[]> cache = open(OnRefusal.REPLACE)) {
       assertEquals(Start.Kind.COLD, cache.start().kind());
       assertEquals(0, cache.size());
-      cache.put("new", new byte[1]);
     }
-    assertArrayEquals(new byte[] {9}, Files.readAllBytes(aside));
+    assertArrayEquals(old, Files.readAllBytes(aside));
+  }
+
+  private WarmCache<String, byte[]> sized(long capacity) throws IOException {
+    return WarmCache.builder(Codec.STRING, Codec.BYTES)
+        .capacity(capacity)
+        .file(folder.resolve("sized"))
+        .open();
+  }
+
+  @Test
+  void whatWasSetAsideIsTakenBackWhenItFits() throws IOException {
+    for (int round = 0; round < 3; round++) {
+      for (long capacity : new long[] {1 << 20, 2 << 20}) {
+        try (WarmCache<String, byte[]> cache = sized(capacity)) {
+          assertEquals(round > 0, cache.start().isWarm(), cache.start().reason());
+          byte[] expected = {(byte) (round - 1), (byte) (capacity >> 20)};
+          assertArrayEquals(round > 0 ? expected : null, cache.getIfPresent("key"));
+          cache.put("key", new byte[] {(byte) round, (byte) (capacity >> 20)});
+        }
+      }
+    }
+    assertEquals(List.of("sized", "sized.refused"), names());
+    try (WarmCache<String, byte[]> cache = sized(3 << 20)) {
+      assertFalse(cache.start().isWarm());
+    }
+    assertEquals(List.of("sized", "sized.refused"), names());
+    try (WarmCache<String, byte[]> cache = sized(2 << 20)) {
+      assertTrue(cache.start().isWarm(), cache.start().reason());
+    }
+  }
+
+  private List<String> names() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  @Test
+  void aProcessKilledWhileTwoFilesChangePlacesLosesNeither() throws IOException {
+    Path file = folder.resolve("sized");
+    Path aside = folder.resolve("sized.refused");
+    Path swap = folder.resolve("sized.swap");
+    for (long capacity : new long[] {1 << 20, 2 << 20}) {
+      try (WarmCache<String, byte[]> cache = sized(capacity)) {
+        cache.put("key", new byte[] {(byte) (capacity >> 20)});
+      }
+    }
+    Files.move(file, swap); // killed after the first of three renames
+    try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
+      assertArrayEquals(new byte[] {1}, cache.getIfPresent("key"));
+    }
+    Files.move(file, aside.resolveSibling("kept")); // and after the second
+    Files.deleteIfExists(aside);
+    Files.move(aside.resolveSibling("kept"), file);
+    try (WarmCache<String, byte[]> cache = sized(2 << 20)) {
+      cache.put("key", new byte[] {2});
+    }
+    Files.move(file, swap);
+    Files.move(aside, file);
+    try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
+      assertArrayEquals(new byte[] {1}, cache.getIfPresent("key"));
+    }
+    assertEquals(List.of("sized", "sized.refused"), names());
+    try (WarmCache<String, byte[]> cache = sized(2 << 20)) {
+      assertArrayEquals(new byte[] {2}, cache.getIfPresent("key"));
+    }
   }
 
   @Test

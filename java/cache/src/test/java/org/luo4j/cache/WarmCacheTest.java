@@ -23,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.luo4j.BridgeType;
 import org.luo4j.LiveUpdate;
+import org.luo4j.LuoException;
 
 /** The cache against a map, and over restarts, crashes and an emulated kexec. */
 class WarmCacheTest {
@@ -112,7 +113,7 @@ class WarmCacheTest {
         cache.put("key-" + i, new byte[] {(byte) i, (byte) (i >> 8)});
       }
       assertThrows(
-          IOException.class,
+          LuoException.OwnerAlive.class,
           () -> builder(MIB).file(folder.resolve("cache")).ownerTimeout(Duration.ZERO).open(),
           "a second owner");
     }
