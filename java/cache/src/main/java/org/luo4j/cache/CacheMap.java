@@ -71,7 +71,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
 
   @Override
   public @Nullable V get(Object key) {
-    return cache.getIfPresent(key(key));
+    return cache.find(key(key));
   }
 
   @Override
@@ -170,7 +170,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
       }
       byte[] fresh = value == null ? null : cache.encode(key, value);
       boolean[] done = new boolean[1];
-      cache.change(
+      cache.changeBytes(
           key,
           bytes -> {
             done[0] = Arrays.equals(bytes, seen[0]);
@@ -335,32 +335,25 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     private Map.@Nullable Entry<K, V> next;
     private @Nullable K last;
 
-    EntryIterator() {
-      advance();
-    }
-
-    private void advance() {
-      next = null;
-      while (next == null && (slot = cache.nextSlot(slot)) >= 0) {
-        next = cache.entryAt(slot);
-        slot += 8;
-      }
-    }
-
+    /** Where a codec throws, the iteration can go on behind its entry. */
     @Override
     public boolean hasNext() {
+      while (next == null && slot >= 0 && (slot = cache.nextSlot(slot)) >= 0) {
+        slot += 8;
+        next = cache.entryAt(slot - 8);
+      }
       return next != null;
     }
 
     @Override
     public Map.Entry<K, V> next() {
-      if (next == null) {
+      Map.Entry<K, V> found = hasNext() ? next : null;
+      if (found == null) {
         throw new NoSuchElementException();
       }
-      Map.Entry<K, V> entry = new WriteThrough(next);
-      last = next.getKey();
-      advance();
-      return entry;
+      next = null;
+      last = found.getKey();
+      return new WriteThrough(found);
     }
 
     @Override

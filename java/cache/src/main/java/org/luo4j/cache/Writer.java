@@ -28,6 +28,12 @@ final class Writer {
   /** Retired places are offered for use after so many of them, if readers have left. */
   private static final int RETIRED_A_PERIOD = 8;
 
+  /** How many slots {@link #removeSome} empties. */
+  private static final long SLOTS_AT_ONCE = 64;
+
+  /** How many bytes {@link #removeSome} removes, and one entry more. */
+  private static final long BYTES_AT_ONCE = 1 << 20;
+
   private final Reader reader;
   private final Memory memory;
   private final Index index;
@@ -44,6 +50,7 @@ final class Writer {
   private long entries;
   private long live;
   private long evictions;
+  private long dropped;
   private int retired;
 
   Writer(Reader reader, CacheFormat.Layout layout) {
@@ -119,6 +126,11 @@ final class Writer {
   /** Entries that were evicted; read by any thread, perhaps a little late. */
   long evictions() {
     return evictions;
+  }
+
+  /** Entries that were not stored, as a reader held the memory; read as {@link #evictions}. */
+  long dropped() {
+    return dropped;
   }
 
   // ---- slots ----
@@ -208,7 +220,8 @@ final class Writer {
       Entry.kill(memory, ring.offset(position));
       return false;
     }
-    tell(old, oldAt, RemovalCause.REPLACED);
+    boolean expired = listener != null && reader.isExpired(oldAt);
+    tell(old, oldAt, expired ? RemovalCause.EXPIRED : RemovalCause.REPLACED);
     retire(old, oldAt, oldBytes, true);
     return true;
   }
@@ -253,6 +266,9 @@ final class Writer {
     if (!change(place, slot, EMPTY, -1, -charge(bytes))) {
       return false;
     }
+    if (cause.wasEvicted()) {
+      evictions++;
+    }
     tell(slot, at, cause);
     retire(slot, at, bytes, false);
     return true;
@@ -260,9 +276,6 @@ final class Writer {
 
   /** Tells why an entry is gone; one that is damaged is counted as that instead. */
   private void tell(long slot, long at, RemovalCause cause) {
-    if (cause.wasEvicted()) {
-      evictions++;
-    }
     if (listener == null) {
       return;
     }
@@ -271,6 +284,33 @@ final class Writer {
     } else {
       reader.corrupt.increment();
     }
+  }
+
+  /**
+   * Removes the entries of {@link #SLOTS_AT_ONCE} slots from a place of the index on, or fewer that
+   * are {@link #BYTES_AT_ONCE} together.
+   *
+   * @return the place to go on at
+   */
+  long removeSome(long from) {
+    long bytes = 0;
+    long place = from;
+    long end = from + 8 * SLOTS_AT_ONCE;
+    for (; place < end && bytes < BYTES_AT_ONCE && index.isPlace(place); place += 8) {
+      long slot = memory.getLongVolatile(place);
+      if (slot == EMPTY) {
+        continue;
+      }
+      long found = reader.verify(place);
+      if (found >= 0) {
+        boolean expired = reader.isExpired(reader.offset(slot));
+        drop(place, slot, expired ? RemovalCause.EXPIRED : RemovalCause.EXPLICIT);
+        bytes += found;
+      } else {
+        dropDamaged(place);
+      }
+    }
+    return place;
   }
 
   /** Removes everything. A process that is killed at it leaves it to the next to finish. */
