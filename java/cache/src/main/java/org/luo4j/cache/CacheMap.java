@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Set;
+import java.util.Spliterator;
+import java.util.Spliterators;
 import java.util.concurrent.ConcurrentMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -202,6 +204,12 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     return new Values();
   }
 
+  /** {@link #size} counts expired entries and such that cannot be decoded; iteration does not. */
+  private static <T> Spliterator<T> ofUnknownSize(Iterator<T> iterator, int characteristics) {
+    return Spliterators.spliteratorUnknownSize(
+        iterator, characteristics | Spliterator.CONCURRENT | Spliterator.NONNULL);
+  }
+
   private final class Entries extends AbstractSet<Map.Entry<K, V>> {
 
     @Override
@@ -212,6 +220,11 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     @Override
     public Iterator<Map.Entry<K, V>> iterator() {
       return new EntryIterator();
+    }
+
+    @Override
+    public Spliterator<Map.Entry<K, V>> spliterator() {
+      return ofUnknownSize(iterator(), Spliterator.DISTINCT);
     }
 
     @Override
@@ -252,6 +265,11 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     }
 
     @Override
+    public Spliterator<K> spliterator() {
+      return ofUnknownSize(iterator(), Spliterator.DISTINCT);
+    }
+
+    @Override
     public boolean contains(Object other) {
       return containsKey(other);
     }
@@ -277,6 +295,11 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     @Override
     public Iterator<V> iterator() {
       return new Each<>(Map.Entry::getValue);
+    }
+
+    @Override
+    public Spliterator<V> spliterator() {
+      return ofUnknownSize(iterator(), 0);
     }
 
     @Override
