@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Set;
+import java.util.Spliterator;
+import java.util.Spliterators;
 import java.util.concurrent.ConcurrentMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -71,7 +73,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
 
   @Override
   public @Nullable V get(Object key) {
-    return cache.getIfPresent(key(key));
+    return cache.find(key(key));
   }
 
   @Override
@@ -170,7 +172,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
       }
       byte[] fresh = value == null ? null : cache.encode(key, value);
       boolean[] done = new boolean[1];
-      cache.change(
+      cache.changeBytes(
           key,
           bytes -> {
             done[0] = Arrays.equals(bytes, seen[0]);
@@ -202,6 +204,12 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     return new Values();
   }
 
+  /** {@link #size} counts expired entries and such that cannot be decoded; iteration does not. */
+  private static <T> Spliterator<T> ofUnknownSize(Iterator<T> iterator, int characteristics) {
+    return Spliterators.spliteratorUnknownSize(
+        iterator, characteristics | Spliterator.CONCURRENT | Spliterator.NONNULL);
+  }
+
   private final class Entries extends AbstractSet<Map.Entry<K, V>> {
 
     @Override
@@ -212,6 +220,11 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     @Override
     public Iterator<Map.Entry<K, V>> iterator() {
       return new EntryIterator();
+    }
+
+    @Override
+    public Spliterator<Map.Entry<K, V>> spliterator() {
+      return ofUnknownSize(iterator(), Spliterator.DISTINCT);
     }
 
     @Override
@@ -252,6 +265,11 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     }
 
     @Override
+    public Spliterator<K> spliterator() {
+      return ofUnknownSize(iterator(), Spliterator.DISTINCT);
+    }
+
+    @Override
     public boolean contains(Object other) {
       return containsKey(other);
     }
@@ -277,6 +295,11 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     @Override
     public Iterator<V> iterator() {
       return new Each<>(Map.Entry::getValue);
+    }
+
+    @Override
+    public Spliterator<V> spliterator() {
+      return ofUnknownSize(iterator(), 0);
     }
 
     @Override
@@ -335,32 +358,25 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
     private Map.@Nullable Entry<K, V> next;
     private @Nullable K last;
 
-    EntryIterator() {
-      advance();
-    }
-
-    private void advance() {
-      next = null;
-      while (next == null && (slot = cache.nextSlot(slot)) >= 0) {
-        next = cache.entryAt(slot);
-        slot += 8;
-      }
-    }
-
+    /** Where a codec throws, the iteration can go on behind its entry. */
     @Override
     public boolean hasNext() {
+      while (next == null && slot >= 0 && (slot = cache.nextSlot(slot)) >= 0) {
+        slot += 8;
+        next = cache.entryAt(slot - 8);
+      }
       return next != null;
     }
 
     @Override
     public Map.Entry<K, V> next() {
-      if (next == null) {
+      Map.Entry<K, V> found = hasNext() ? next : null;
+      if (found == null) {
         throw new NoSuchElementException();
       }
-      Map.Entry<K, V> entry = new WriteThrough(next);
-      last = next.getKey();
-      advance();
-      return entry;
+      next = null;
+      last = found.getKey();
+      return new WriteThrough(found);
     }
 
     @Override

@@ -19,8 +19,9 @@ import java.util.function.Function;
  *
  * <p>Any thread uses a codec, several at a time; one that needs a thing of one thread, such as a
  * Kryo, has one for each thread. Lookups call {@link #encode} for the key and {@link #decode} for
- * the value each time. What either throws reaches the caller; what {@code encode} throws does so
- * before anything is changed.
+ * the value each time. What {@code encode} throws reaches the caller before anything is changed. An
+ * entry whose {@code decode} throws a RuntimeException or returns null is a miss and is removed, or
+ * an exception: {@link WarmCache.Builder#onDecodeFailure}.
  *
  * @param <T> what is turned
  * @since 0.1.0

@@ -68,6 +68,13 @@ final class Codecs {
     }
 
     abstract byte[] bytes(T value);
+
+    static ByteBuffer ofLength(int length, byte[] bytes) {
+      if (bytes.length != length) {
+        throw new IllegalArgumentException(bytes.length + " bytes must be " + length);
+      }
+      return ByteBuffer.wrap(bytes);
+    }
   }
 
   static final class Bytes extends Named<byte[]> {
@@ -148,7 +155,7 @@ final class Codecs {
 
     @Override
     public Long decode(byte[] bytes) {
-      return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
+      return ofLength(8, bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
     }
   }
 
@@ -164,7 +171,7 @@ final class Codecs {
 
     @Override
     public Integer decode(byte[] bytes) {
-      return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt();
+      return ofLength(4, bytes).order(ByteOrder.LITTLE_ENDIAN).getInt();
     }
   }
 
@@ -183,7 +190,7 @@ final class Codecs {
 
     @Override
     public UUID decode(byte[] bytes) {
-      ByteBuffer buffer = ByteBuffer.wrap(bytes);
+      ByteBuffer buffer = ofLength(16, bytes);
       return new UUID(buffer.getLong(), buffer.getLong());
     }
   }

@@ -156,11 +156,13 @@ final class Overwrites {
     if (held < 0) {
       return false;
     }
-    Stripe stripe = stripe(held);
-    Places places = ring == reader.main ? stripe.main : stripe.small;
-    boolean kept = places.add(position, bytes, reader.pins.period());
-    reader.pins.release(held);
-    return kept;
+    try {
+      Stripe stripe = stripe(held);
+      Places places = ring == reader.main ? stripe.main : stripe.small;
+      return places.add(position, bytes, reader.pins.period());
+    } finally {
+      reader.pins.release(held);
+    }
   }
 
   private Stripe stripe(int held) {

@@ -9,9 +9,11 @@ package org.luo4j.cache;
 public enum RemovalCause {
   /** The user removed it. */
   EXPLICIT,
-  /** The user put another value. */
+  /** The user put another value before its time was over. */
   REPLACED,
-  /** Its time was over; told when its place is needed, which may be long after. */
+  /**
+   * Its time was over; told when it is removed, replaced or its place needed, perhaps long after.
+   */
   EXPIRED,
   /** It was evicted: live bytes were about to go over nine tenths of the capacity. */
   SIZE;

@@ -3,7 +3,9 @@ package org.luo4j.cache;
 
 /**
  * Is told of entries that are gone, by the thread that caused it, after its change is done and
- * without a lock: it may use the cache. What it throws is logged.
+ * without a lock: it may use the cache. What it throws is logged. It is not told of an entry whose
+ * key or value cannot be decoded ({@link OnDecodeFailure}), nor of one that is damaged; both are
+ * counted.
  *
  * @param <K> the keys
  * @param <V> the values

@@ -34,9 +34,9 @@ import org.luo4j.MemoryRegion;
  * checksum that is verified when they are read.
  *
  * <p>Keys and values are held by value and are not null. Any thread may call any method; lookups
- * take no lock, nor do overwrites by values of the same size; other changes take turns. A loader is
- * called under a lock of its key's and must not use the cache; a removal listener is called when
- * the change is done, and may.
+ * take no lock, nor do overwrites by values of the same size; other changes take turns. Loaders and
+ * removal listeners are called without a lock, and may use the cache; a loader must not need its
+ * own key ({@link #get}). No call reacts to an interrupt: it goes on, and the flag stays set.
  *
  * @param <K> the keys
  * @param <V> the values
@@ -47,7 +47,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** How often a thread looks for the write lock before it sleeps. */
   private static final int SPINS = 200;
 
-  private static final int LOADER_LOCKS = 64;
+  /**
+   * How many live bytes {@link #invalidateAll} removes at once, for a listener: their copies are on
+   * the heap until the listener is told.
+   */
+  private static final long MAX_CLEAR_AT_ONCE = 16 << 20;
+
+  /** How often {@link #invalidateAll} goes through the cache before it removes the rest at once. */
+  private static final int MAX_CLEAR_PASSES = 4;
 
   /** How long {@link #close} waits for functions that read in place. */
   private static final long CLOSE_MILLIS = 1_000;
@@ -63,13 +70,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private final Writer writer;
   private final Codec<K> keys;
   private final Codec<V> values;
+  private final Decoder<K, V> decoder;
+  private final Loads loads = new Loads();
   private final long expireMillis;
   private final @Nullable RemovalListener<? super K, ? super V> listener;
   private final Start start;
   private final CacheShape shape;
   private final ReentrantLock write = new ReentrantLock();
   private final Object closing = new Object();
-  private final ReentrantLock[] loading = new ReentrantLock[LOADER_LOCKS];
 
   /** Null unless statistics are recorded. */
   private final @Nullable LongAdder hits;
@@ -89,9 +97,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     this.listener = builder.listener;
     this.hits = builder.recordStats ? new LongAdder() : null;
     this.misses = builder.recordStats ? new LongAdder() : null;
-    for (int i = 0; i < LOADER_LOCKS; i++) {
-      loading[i] = new ReentrantLock();
-    }
+    this.decoder = new Decoder<>(keys, values, builder.onDecodeFailure());
     this.region = memory.region();
     this.shape = CacheShape.of(CacheFormat.header(region));
     this.start = opened.start();
@@ -135,13 +141,28 @@ public final class WarmCache<K, V> implements AutoCloseable {
     List<Removal> told = removals;
     removals = new ArrayList<>();
     write.unlock();
-    for (Removal removal : told) {
+    tell(listener, told);
+  }
+
+  /** Tells of each removal, whatever the listener throws. Throws its first Error, at the end. */
+  private void tell(RemovalListener<? super K, ? super V> told, List<Removal> list) {
+    Error failed = null;
+    for (Removal removal : list) {
       try {
-        listener.onRemoval(keys.decode(removal.key), values.decode(removal.value), removal.cause);
+        K key = decoder.keyOrNull(removal.key);
+        V value = key == null ? null : decoder.valueOrNull(removal.value);
+        if (key != null && value != null) {
+          told.onRemoval(key, value, removal.cause);
+        }
       } catch (RuntimeException e) {
         System.getLogger(WarmCache.class.getName())
             .log(System.Logger.Level.WARNING, "the removal listener failed", e);
+      } catch (Error e) {
+        failed = failed == null ? e : failed;
       }
+    }
+    if (failed != null) {
+      throw failed;
     }
   }
 
@@ -240,16 +261,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @since 0.1.0
    */
   public static final class Builder<K, V> {
+    private static final int DEFAULT_AVERAGE_ENTRY = 64;
+
     private final Codec<K> keys;
     private final Codec<V> values;
     private long capacity;
-    private int averageEntry = 64;
+    private @Nullable Integer averageEntry;
     private @Nullable Long created;
     private long expireMillis;
     private @Nullable LongSupplier clock;
     private @Nullable RemovalListener<? super K, ? super V> listener;
     private boolean recordStats;
-    private OnRefusal onRefusal = OnRefusal.KEEP;
+    private @Nullable OnRefusal onRefusal;
+    private @Nullable OnDecodeFailure onDecodeFailure;
     private @Nullable Path file;
 
     /** Whether the file may be another user's: what is in it is checked in any case. */
@@ -271,6 +295,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *
      * @param bytes 64 KiB to 8 TiB
      * @return this
+     * @throws IllegalArgumentException for another size
+     * @throws IllegalStateException when it was set already
      */
     public Builder<K, V> capacity(long bytes) {
       CacheShape.checkCapacity(bytes);
@@ -285,9 +311,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *
      * @param bytes 32 to 65536, of key and value and a header of 12 bytes; default 64
      * @return this
+     * @throws IllegalArgumentException for another size
+     * @throws IllegalStateException when it was set already
      */
     public Builder<K, V> averageEntryBytes(int bytes) {
       CacheShape.checkAverageEntry(bytes);
+      once(averageEntry == null, "averageEntryBytes");
       this.averageEntry = bytes;
       return this;
     }
@@ -298,6 +327,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *
      * @param file the file; its folder must be there
      * @return this
+     * @throws IllegalStateException when a file, handover or session was set already
      */
     public Builder<K, V> file(Path file) {
       oncePlaced();
@@ -312,9 +342,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param handover stays the caller's, who closes it after the cache
      * @param name as {@link Handover#make} takes it, 47 characters at most
      * @return this
+     * @throws IllegalStateException when a file, handover or session was set already, or {@link
+     *     #ownerTimeout}
      */
     public Builder<K, V> handover(Handover handover, String name) {
       oncePlaced();
+      checkTimeout(ownerTimeout == null);
       this.handover = Objects.requireNonNull(handover, "handover");
       this.name = Objects.requireNonNull(name, "name");
       return this;
@@ -327,6 +360,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param luo who makes the session
      * @param name the session's name, as {@link Handover#make} takes it, 47 characters at most
      * @return this
+     * @throws IllegalStateException when a file, handover or session was set already
      */
     public Builder<K, V> session(LiveUpdate luo, String name) {
       oncePlaced();
@@ -336,21 +370,36 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     private void oncePlaced() {
-      once(file == null && handover == null && luo == null, "file, handover or session");
+      String placed = file != null ? "file" : handover != null ? "handover" : "session";
+      if (file != null || handover != null || luo != null) {
+        throw new IllegalStateException(
+            placed + " was set already: a cache has one of file, handover and session");
+      }
+    }
+
+    private static void checkTimeout(boolean fits) {
+      if (!fits) {
+        throw new IllegalStateException(
+            "ownerTimeout does not go with a handover, which has a timeout of its own: set that of"
+                + " Handover.builder()");
+      }
     }
 
     /**
      * How long to wait while another process has the file or session open: one that is ending, when
-     * its successor has started. Default 10 s. A handover has a time of its own.
+     * its successor has started. Default 10 s. A handover has a timeout of its own.
      *
      * @param timeout 0 to try once, or more
      * @return this
+     * @throws IllegalArgumentException when it is negative
+     * @throws IllegalStateException when it was set already, or a handover was set
      */
     public Builder<K, V> ownerTimeout(Duration timeout) {
       if (timeout.isNegative()) {
         throw new IllegalArgumentException("ownerTimeout " + timeout + " must not be negative");
       }
       once(ownerTimeout == null, "ownerTimeout");
+      checkTimeout(handover == null);
       this.ownerTimeout = timeout;
       return this;
     }
@@ -358,8 +407,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
     /**
      * Sets how long an entry lives after it was put.
      *
-     * @param age 1 ms or more, up to 8 years; kept in steps of 64 ms, rounded up
+     * @param age 1 ms to 2920 days; kept in steps of 64 ms, rounded up
      * @return this
+     * @throws IllegalArgumentException for another age
+     * @throws IllegalStateException when it was set already
      */
     public Builder<K, V> expireAfterWrite(Duration age) {
       long millis = millis(age);
@@ -373,8 +424,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *
      * @param millis ms since 1970
      * @return this
+     * @throws IllegalStateException when it was set already
      */
     public Builder<K, V> clock(LongSupplier millis) {
+      once(clock == null, "clock");
       this.clock = Objects.requireNonNull(millis, "millis");
       return this;
     }
@@ -383,8 +436,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * Counts hits and misses, for {@link WarmCache#stats}.
      *
      * @return this
+     * @throws IllegalStateException when it was set already
      */
     public Builder<K, V> recordStats() {
+      once(!recordStats, "recordStats");
       this.recordStats = true;
       return this;
     }
@@ -394,9 +449,25 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *
      * @param what keep it aside or write over it
      * @return this
+     * @throws IllegalStateException when it was set already
      */
     public Builder<K, V> onRefusal(OnRefusal what) {
+      once(onRefusal == null, "onRefusal");
       this.onRefusal = Objects.requireNonNull(what, "what");
+      return this;
+    }
+
+    /**
+     * Sets what the cache does with entries that their codecs cannot decode; default {@link
+     * OnDecodeFailure#MISS}.
+     *
+     * @param what make it a miss, or throw
+     * @return this
+     * @throws IllegalStateException when it was set already
+     */
+    public Builder<K, V> onDecodeFailure(OnDecodeFailure what) {
+      once(onDecodeFailure == null, "onDecodeFailure");
+      this.onDecodeFailure = Objects.requireNonNull(what, "what");
       return this;
     }
 
@@ -405,11 +476,20 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *
      * @param listener is called by the thread that caused one
      * @return this
+     * @throws IllegalStateException when it was set already
      */
     public Builder<K, V> removalListener(RemovalListener<? super K, ? super V> listener) {
       once(this.listener == null, "removalListener");
       this.listener = Objects.requireNonNull(listener, "listener");
       return this;
+    }
+
+    private OnRefusal onRefusal() {
+      return onRefusal == null ? OnRefusal.KEEP : onRefusal;
+    }
+
+    private OnDecodeFailure onDecodeFailure() {
+      return onDecodeFailure == null ? OnDecodeFailure.MISS : onDecodeFailure;
     }
 
     private long created() {
@@ -438,7 +518,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
       if (capacity == 0) {
         throw incomplete();
       }
-      CacheFormat.Layout layout = CacheFormat.Layout.of(capacity, averageEntry);
+      CacheFormat.Layout layout =
+          CacheFormat.Layout.of(
+              capacity, averageEntry == null ? DEFAULT_AVERAGE_ENTRY : averageEntry);
       CacheMemory memory = memory(layout.memoryBytes());
       boolean done = false;
       try {
@@ -454,7 +536,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
     private WarmCache<K, V> open(CacheFormat.Layout layout, CacheMemory memory) throws IOException {
       Opening opening = new Opening(layout, keys, values, clock);
-      return new WarmCache<>(this, memory, opening.open(memory, onRefusal, created()));
+      return new WarmCache<>(this, memory, opening.open(memory, onRefusal(), created()));
     }
 
     private CacheMemory memory(long size) throws IOException {
@@ -503,10 +585,55 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return its value, or null
    */
   public @Nullable V getIfPresent(K key) {
-    byte[] bytes = keys.encode(key);
-    byte[] value = reader.get(bytes, reader.hash(bytes));
+    V value = find(key);
     count(value != null);
-    return value == null ? null : values.decode(value);
+    return value;
+  }
+
+  /** As {@link #getIfPresent}, but counts no hit and no miss. */
+  @Nullable V find(K key) {
+    byte[] bytes = keys.encode(key);
+    return find(bytes, reader.hash(bytes));
+  }
+
+  private @Nullable V find(byte[] bytes, long hash) {
+    byte[] encoded = reader.get(bytes, hash);
+    if (encoded == null) {
+      return null;
+    }
+    V value = decoder.value(encoded);
+    if (value == null) {
+      removeUndecodable(bytes, hash, encoded);
+    }
+    return value;
+  }
+
+  /** Removes a value that could not be decoded, unless the key has another one by now. */
+  private void removeUndecodable(byte[] key, long hash, byte[] failed) {
+    byte[] present = reader.get(key, hash);
+    if (present == null) {
+      return;
+    }
+    byte[] unchanged = present.clone(); // the codec may have written into what it was given
+    if (Arrays.equals(present, failed) || !decoder.canDecodeValue(present)) {
+      removeUndecodable(key, hash, seen -> Arrays.equals(seen, unchanged) ? null : seen);
+    }
+  }
+
+  /** Makes a change that removes an undecodable entry, which no listener is told of. */
+  private void removeUndecodable(byte[] key, long hash, Change removal) {
+    lock();
+    try {
+      changeLocked(key, hash, removal);
+      forgetRemoval(key);
+    } finally {
+      unlock();
+    }
+  }
+
+  /** Tells no listener of what the change under way removed of a key. */
+  private void forgetRemoval(byte[] key) {
+    removals.removeIf(removal -> Arrays.equals(removal.key, key));
   }
 
   private void count(boolean hit) {
@@ -538,10 +665,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
                 ? function
                 : value -> {
                   hit[0] = true;
+                  count(true); // also when the function throws
                   return function.apply(value);
                 });
-    if (hit != null) {
-      count(hit[0]);
+    if (hit != null && !hit[0]) {
+      count(false);
     }
     return result;
   }
@@ -604,10 +732,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
         entries++;
         bytes += found;
         Reader.Copy copy = visitor == null ? null : reader.entryAt(place);
-        if (visitor != null && copy != null) {
+        Map.Entry<K, V> entry = copy == null ? null : decode(copy);
+        if (visitor != null && copy != null && entry != null) {
           visitor.visit(
-              keys.decode(copy.key()),
-              values.decode(copy.value()),
+              entry.getKey(),
+              entry.getValue(),
               copy.expiry() == 0 ? 0 : reader.clock.wallOf(copy.expiry()));
         }
       } else if (found < 0 && (!drop || dropDamaged(place))) {
@@ -640,35 +769,81 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
-   * Looks a key up, and puts what a loader gives where there is none; atomically.
+   * Looks a key up; where it has no value, calls a loader and puts what it returns.
+   *
+   * <p>One thread at a time loads a key. Others that want the key wait, and get what the load gave;
+   * where the loader returned null or threw, each of them tries itself, with its own loader. Loads
+   * of different keys run side by side, and a loader may get other keys. The wait cannot be
+   * interrupted: the flag stays set.
+   *
+   * <p>What another thread puts while the loader runs stays, and is what this call returns. {@link
+   * #close} does not wait for loaders: the value of one that returns after it is given to its
+   * caller and to those who wait, and is not put.
    *
    * @param key not null
-   * @param loader gives the value, or null for none
+   * @param loader gives the value, or null for none. What it throws reaches the caller, and nothing
+   *     is put
    * @return the value, or null where the loader gave none
+   * @throws IllegalStateException when the loader needs its own key: directly, through loaders of
+   *     other keys, or through another thread that waits for this one. The message names the key
+   * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
   public @Nullable V get(K key, Function<? super K, ? extends @Nullable V> loader) {
+    Objects.requireNonNull(loader, "loader");
     byte[] bytes = keys.encode(key);
     long hash = reader.hash(bytes);
-    byte[] present = reader.get(bytes, hash);
-    count(present != null);
-    if (present != null) {
-      return values.decode(present);
+    V present = find(bytes, hash);
+    if (present == null) {
+      return load(key, bytes.clone(), hash, loader);
     }
-    ReentrantLock one = loading[(int) (hash >>> 32) & LOADER_LOCKS - 1];
-    one.lock();
-    try {
-      byte[] value = reader.get(bytes, hash);
+    count(true);
+    return present;
+  }
+
+  /** Loads a key, or waits for the thread that does. */
+  private @Nullable V load(
+      K key, byte[] bytes, long hash, Function<? super K, ? extends @Nullable V> loader) {
+    Loads.Load load = new Loads.Load(bytes, hash);
+    for (Loads.Load other = loads.begin(load); other != null; other = loads.begin(load)) {
+      byte[] given = loads.await(other, key);
+      V value = given == null ? null : decoder.value(given);
       if (value != null) {
-        return values.decode(value);
+        count(true);
+        return value;
+      }
+    }
+    byte[] shared = null;
+    try {
+      V present = find(bytes, hash);
+      count(present != null);
+      if (present != null) {
+        return present;
       }
       V loaded = loader.apply(key);
       if (loaded == null) {
         return null;
       }
-      V other = putIfAbsent(key, loaded);
-      return other == null ? loaded : other;
+      byte[] encoded = checked(bytes, loaded);
+      V other = putLoaded(bytes, hash, encoded);
+      if (other != null) {
+        return other;
+      }
+      shared = encoded;
+      return loaded;
     } finally {
-      one.unlock();
+      loads.end(load, shared);
+    }
+  }
+
+  /** Puts what a loader gave, unless the cache is closed; the value that is there and stays. */
+  private @Nullable V putLoaded(byte[] bytes, long hash, byte[] encoded) {
+    try {
+      return change(bytes, hash, present -> present == null ? encoded : present);
+    } catch (IllegalStateException e) {
+      if (reader.memory.isOpen()) {
+        throw e;
+      }
+      return null;
     }
   }
 
@@ -861,9 +1036,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /**
    * The cache as a map, whose changes are the cache's. Atomic as {@link ConcurrentMap} says; values
-   * are compared by their bytes; iteration is weakly consistent and copies each entry. A function
-   * that computes a value is called again where another thread has overwritten the one that it was
-   * given, and must not use the cache.
+   * are compared by their bytes; iteration is weakly consistent and copies each entry. {@code
+   * computeIfAbsent} is {@link #get} and counts as that does; no other method of the map counts a
+   * hit or a miss, as in Caffeine. {@code containsKey} decodes the value, so that it says of each
+   * key what {@code get} says. A function that computes a value is called again where another
+   * thread has overwritten the one that it was given, and must not use the cache.
    *
    * @return a view
    */
@@ -886,16 +1063,33 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /**
    * Makes a change and returns the value that was there before, or null. A value that cannot be
-   * decoded is not changed.
+   * decoded counts as none, and is not changed where that throws.
    */
   @Nullable V change(K key, Change change) {
+    byte[] bytes = keys.encode(key);
+    return change(bytes, reader.hash(bytes), change);
+  }
+
+  private @Nullable V change(byte[] bytes, long hash, Change change) {
     @Nullable Object[] before = new @Nullable Object[1];
-    changeBytes(
-        key,
-        present -> {
-          before[0] = present == null ? null : values.decode(present);
-          return change.of(present);
-        });
+    lock();
+    try {
+      boolean[] failed = new boolean[1];
+      changeLocked(
+          bytes,
+          hash,
+          present -> {
+            byte[] value = change.of(present); // before the codec may write into its array
+            before[0] = present == null ? null : decoder.value(present);
+            failed[0] = present != null && before[0] == null;
+            return failed[0] ? change.of(null) : value;
+          });
+      if (failed[0]) {
+        forgetRemoval(bytes);
+      }
+    } finally {
+      unlock();
+    }
     @SuppressWarnings("unchecked")
     @Nullable V decoded = (V) before[0];
     return decoded;
@@ -904,30 +1098,35 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Makes a change. */
   void changeBytes(K key, Change change) {
     byte[] bytes = keys.encode(key);
-    long hash = reader.hash(bytes);
     lock();
     try {
-      boolean done = false;
-      while (!done) {
-        long period = reader.pins.period();
-        long slot = writer.slotOf(bytes, hash);
-        byte[] present = reader.get(bytes, hash);
-        byte[] value = change.of(present);
-        if (value == null) {
-          done = writer.tryRemove(bytes, hash, slot);
-        } else if (value != present) {
-          int expiry = expiry(expireMillis);
-          int check = Entry.check(bytes, value, expiry);
-          done = writer.tryPutOrDrop(bytes, hash, value, expiry, check, slot, period);
-        } else {
-          done = true;
-        }
-      }
+      reader.memory.checkOpen();
+      changeLocked(bytes, reader.hash(bytes), change);
       reader.memory.checkSound();
     } catch (RuntimeException | Error e) {
       throw sound(e);
     } finally {
       unlock();
+    }
+  }
+
+  /** Makes a change. Callers must hold the write lock. */
+  private void changeLocked(byte[] bytes, long hash, Change change) {
+    boolean done = false;
+    while (!done) {
+      long period = reader.pins.period();
+      long slot = writer.slotOf(bytes, hash);
+      byte[] present = reader.get(bytes, hash);
+      byte[] value = change.of(present);
+      if (value == null) {
+        done = writer.tryRemove(bytes, hash, slot);
+      } else if (value != present) {
+        int expiry = expiry(expireMillis);
+        int check = Entry.check(bytes, value, expiry);
+        done = writer.tryPutOrDrop(bytes, hash, value, expiry, check, slot, period);
+      } else {
+        done = true;
+      }
     }
   }
 
@@ -948,23 +1147,65 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** The entry of a slot, or null. */
   Map.@Nullable Entry<K, V> entryAt(long at) {
     Reader.Copy entry = reader.entryAt(at);
-    return entry == null ? null : Map.entry(keys.decode(entry.key()), values.decode(entry.value()));
+    return entry == null ? null : decode(entry);
   }
 
-  /** Removes everything. */
+  /** The key and value of an entry; null, and the entry removed, when they cannot be decoded. */
+  private Map.@Nullable Entry<K, V> decode(Reader.Copy entry) {
+    byte[] bytes = entry.key().clone(); // a codec may keep the array that it is given
+    K key = decoder.key(entry.key());
+    V value = key == null ? null : decoder.value(entry.value());
+    if (key != null && value != null) {
+      return Map.entry(key, value);
+    }
+    long hash = reader.hash(bytes);
+    if (key == null) {
+      byte[] sameValue = entry.value();
+      removeUndecodable(bytes, hash, present -> Arrays.equals(present, sameValue) ? null : present);
+    } else {
+      removeUndecodable(bytes, hash, entry.value());
+    }
+    return null;
+  }
+
+  /**
+   * Removes everything. A removal listener is told of each entry once: as {@link
+   * RemovalCause#EXPLICIT}, or as EXPIRED when its time was over. What other threads put meanwhile
+   * is removed and told, or stays.
+   */
   public void invalidateAll() {
     if (listener != null) {
-      asMap().keySet().removeIf(key -> true); // each is told
+      // In parts, as the heap may not have room for copies of all.
+      for (int pass = 0;
+          pass < MAX_CLEAR_PASSES && reader.liveBytes() > MAX_CLEAR_AT_ONCE;
+          pass++) {
+        removeAll();
+      }
     }
     lock();
     try {
       reader.memory.checkOpen();
+      if (listener != null) {
+        removeAll();
+      }
       writer.clear();
       reader.memory.checkSound();
     } catch (RuntimeException | Error e) {
       throw sound(e);
     } finally {
       unlock();
+    }
+  }
+
+  /** Removes each entry, unless other threads move it in the index. */
+  private void removeAll() {
+    for (long place = nextSlot(0); place >= 0; place = nextSlot(place)) {
+      lock();
+      try {
+        place = writer.removeSome(place);
+      } finally {
+        unlock();
+      }
     }
   }
 
@@ -997,7 +1238,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
-   * Counts since the cache was opened.
+   * Counts since the cache was opened. Works after {@link #close} too.
    *
    * @return a snapshot
    */
@@ -1006,7 +1247,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
         hits == null ? 0 : hits.sum(),
         misses == null ? 0 : misses.sum(),
         writer.evictions(),
-        reader.corrupt.sum());
+        reader.corrupt.sum(),
+        decoder.failures(),
+        writer.dropped());
   }
 
   /**

@@ -51,6 +51,12 @@ final class Writer {
 
   private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
 
+  /** How many slots {@link #removeSome} empties. */
+  private static final long SLOTS_AT_ONCE = 64;
+
+  /** How many bytes {@link #removeSome} removes, and one entry more. */
+  private static final long BYTES_AT_ONCE = 1 << 20;
+
   private final Reader reader;
   private final Memory memory;
   private final Index index;
@@ -264,7 +270,8 @@ final class Writer {
       Entry.kill(memory, ring.offset(position));
       return false;
     }
-    tell(old, oldAt, RemovalCause.REPLACED);
+    boolean expired = listener != null && reader.isExpired(oldAt);
+    tell(old, oldAt, expired ? RemovalCause.EXPIRED : RemovalCause.REPLACED);
     retire(old, oldAt, oldBytes, true);
     return true;
   }
@@ -309,6 +316,9 @@ final class Writer {
     if (!change(place, slot, EMPTY, -1, -charge(bytes))) {
       return false;
     }
+    if (cause.wasEvicted()) {
+      evictions++;
+    }
     tell(slot, at, cause);
     retire(slot, at, bytes, false);
     return true;
@@ -316,9 +326,6 @@ final class Writer {
 
   /** Tells why an entry is gone; one that is damaged is counted as that instead. */
   private void tell(long slot, long at, RemovalCause cause) {
-    if (cause.wasEvicted()) {
-      evictions++;
-    }
     if (listener == null) {
       return;
     }
@@ -330,7 +337,7 @@ final class Writer {
   }
 
   /**
-   * Removes what has expired, or all that can expire.
+   * /** Removes what has expired, or all that can expire.
    *
    * @return whether nothing is left that can expire
    */
@@ -348,6 +355,33 @@ final class Writer {
       }
     }
     return none;
+  }
+
+  /**
+   * Removes the entries of {@link #SLOTS_AT_ONCE} slots from a place of the index on, or fewer that
+   * are {@link #BYTES_AT_ONCE} together.
+   *
+   * @return the place to go on at
+   */
+  long removeSome(long from) {
+    long bytes = 0;
+    long place = from;
+    long end = from + 8 * SLOTS_AT_ONCE;
+    for (; place < end && bytes < BYTES_AT_ONCE && index.isPlace(place); place += 8) {
+      long slot = memory.getLongVolatile(place);
+      if (slot == EMPTY) {
+        continue;
+      }
+      long found = reader.verify(place);
+      if (found >= 0) {
+        boolean expired = reader.isExpired(reader.offset(slot));
+        drop(place, slot, expired ? RemovalCause.EXPIRED : RemovalCause.EXPLICIT);
+        bytes += found;
+      } else {
+        dropDamaged(place);
+      }
+    }
+    return place;
   }
 
   /** Removes everything. A process that is killed at it leaves it to the next to finish. */

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -22,6 +23,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -263,6 +265,26 @@ class AsMapOfBytesTest {
       assertEquals(1, calls.get());
     } finally {
       executor.shutdownNow();
+    }
+  }
+
+  /** An expired entry counts in the map's size until it is cleaned away. */
+  @Test
+  void streamsHaveNoFixedSize() throws IOException {
+    AtomicLong now = new AtomicLong(1_000_000);
+    try (WarmCache<String, byte[]> expiring =
+        WarmCache.builder(Codec.STRING, Codec.BYTES)
+            .capacity(64 << 10)
+            .file(folder.resolve("expiring"))
+            .clock(now::get)
+            .open()) {
+      expiring.put("stays", bytes(1));
+      expiring.put("expires", bytes(2), Duration.ofSeconds(1));
+      now.addAndGet(2000);
+      assertEquals(2, expiring.size());
+      assertEquals(List.of("stays"), expiring.asMap().keySet().stream().toList());
+      assertEquals(1, expiring.asMap().values().stream().toList().size());
+      assertEquals(1, expiring.asMap().entrySet().stream().count());
     }
   }
 }

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.SplittableRandom;
 import java.util.function.IntSupplier;
 import org.luo4j.cache.Codec;
+import org.luo4j.cache.OnDecodeFailure;
 import org.luo4j.cache.OnRefusal;
 import org.luo4j.cache.RemovalListener;
 import org.luo4j.cache.WarmCache;
@@ -96,6 +97,7 @@ record Series(
             .file(file)
             .clock(() -> 1_700_000_000_000L + (long) tick.getAsInt() * MILLIS_PER_TICK)
             .onRefusal(onRefusal)
+            .onDecodeFailure(OnDecodeFailure.THROW)
             .recordStats();
     return listening ? builder.removalListener(listener).open() : builder.open();
   }

@@ -21,6 +21,7 @@ import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.cache.Codec;
+import org.luo4j.cache.OnDecodeFailure;
 import org.luo4j.cache.WarmCache;
 import org.luo4j.testing.Effort;
 
@@ -214,6 +215,7 @@ class SharedKeysTest {
         .averageEntryBytes(64)
         .file(folder.resolve("cache"))
         .recordStats()
+        .onDecodeFailure(OnDecodeFailure.THROW)
         .open();
   }
 
