@@ -24,9 +24,10 @@ import org.luo4j.MemoryRegion;
  * </pre>
  *
  * <p>The slices keep the memory mapped, as long as one is reachable: each access ends in a fence
- * that sees to it. After {@link #close} every access throws an {@link IllegalStateException}.
+ * that sees to it. After {@link #close} every access throws an {@link IllegalStateException}. Not
+ * final, so that a test can record each store.
  */
-final class Memory {
+class Memory {
 
   private static final int SHIFT = 29;
   private static final int MASK = (1 << SHIFT) - 1;
