@@ -7,9 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -20,8 +23,9 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.luo4j.cache.RecordingMemory.Word;
@@ -35,7 +39,55 @@ class KillStatesTest {
   private static final long CAPACITY = 64 << 10;
   private static final String KEY = "key";
 
-  @TempDir Path folder;
+  private static final Path MEMORY = Path.of("/dev/shm");
+
+  private Path folder;
+
+  /**
+   * The file that a state is written to and opened from. Its fd stays open, as a process loses its
+   * lock on a file when it closes any fd of it.
+   */
+  private FileChannel left;
+
+  @BeforeEach
+  void makeFolder() throws IOException {
+    folder =
+        Files.isDirectory(MEMORY)
+            ? Files.createTempDirectory(MEMORY, "luo4j-kill-states")
+            : Files.createTempDirectory("luo4j-kill-states");
+    left =
+        FileChannel.open(
+            folder.resolve("left"),
+            StandardOpenOption.CREATE_NEW,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE);
+  }
+
+  @AfterEach
+  void deleteFolder() throws IOException {
+    left.close();
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+    Files.delete(folder);
+  }
+
+  private void write(CacheImage image) throws IOException {
+    ByteBuffer bytes = ByteBuffer.wrap(image.bytes());
+    while (bytes.hasRemaining()) {
+      left.write(bytes, bytes.position());
+    }
+  }
+
+  private CacheImage read(CacheImage like) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(like.bytes().length);
+    while (left.read(bytes, bytes.position()) > 0) {
+      // Until it is full.
+    }
+    return new CacheImage(like.layout(), bytes.array());
+  }
 
   /** An operation: a scene is prepared for it, and what is returned does it. */
   record Operation(String name, int averageEntry, Function<Scene, Runnable> prepare) {
@@ -138,6 +190,13 @@ class KillStatesTest {
     }
   }
 
+  private static void moving(Scene scene, int slots, Runnable insert) {
+    int before = scene.reader.index.moves();
+    insert.run();
+    int moved = (scene.reader.index.moves() - before) / 2;
+    CacheImage.check(moved == slots, moved + " slots were moved");
+  }
+
   private static void fillSmallRing(Scene scene) {
     fill(scene);
     for (int i = 0; scene.reader.small.tail() == 0; i++) {
@@ -226,7 +285,7 @@ class KillStatesTest {
             64,
             s -> {
               String key = crowd(s);
-              return () -> s.put(key, Scene.value(1, 20));
+              return () -> moving(s, 1, () -> s.put(key, Scene.value(1, 20)));
             }));
     all.add(
         new Operation(
@@ -234,7 +293,7 @@ class KillStatesTest {
             512,
             s -> {
               String key = crowdTwice(s);
-              return () -> s.put(key, Scene.value(1, 20));
+              return () -> moving(s, 2, () -> s.put(key, Scene.value(1, 20)));
             }));
     all.add(
         new Operation(
@@ -242,7 +301,7 @@ class KillStatesTest {
             512,
             s -> {
               String key = crowdOut(s);
-              return () -> s.put(key, Scene.value(1, 20));
+              return () -> moving(s, 0, () -> s.put(key, Scene.value(1, 20)));
             }));
     all.add(
         of(
@@ -277,20 +336,20 @@ class KillStatesTest {
                 }
               };
             }));
-    all.add(of("clear", s -> doing(s, s.writer::clear)));
+    all.add(of("clear", s -> doing(s, () -> s.writer.clear())));
     all.add(
         of(
             "clear of a cache that has gone round",
             s -> {
               goRound(s);
-              return s.writer::clear;
+              return () -> s.writer.clear();
             }));
     all.add(
         of(
             "recount",
             s -> {
               fill(s);
-              return s.writer::recount;
+              return () -> s.writer.recount();
             }));
     return all.stream();
   }
@@ -313,8 +372,8 @@ class KillStatesTest {
   @ParameterizedTest
   @MethodSource("operations")
   void anOperationOnOldMemoryIsDoneOrNot(Operation operation) throws IOException {
-    if (operation.name.equals("overwrite without the lock") || operation.name.equals("clear")) {
-      return; // a new process keeps no places; clear's runnable is the first process's
+    if (operation.name.equals("overwrite without the lock")) {
+      return; // a new process keeps no places
     }
     try (Scene scene = new Scene(folder.resolve("scene"), operation.layout())) {
       Runnable run = operation.prepare.apply(scene);
@@ -366,18 +425,10 @@ class KillStatesTest {
               s.get(KEY);
               fillSmallRing(s, 2);
               return () -> {
-                for (int i = 0; i < 8; i++) {
+                for (int i = 0; i < 3; i++) {
                   s.put("next" + i, Scene.value(i, 200));
                 }
               };
-            }));
-    all.add(
-        of(
-            "clear",
-            s -> {
-              fill(s);
-              prepareOverwrites(s, 70);
-              return s.writer::clear;
             }));
     return all.stream();
   }
@@ -434,11 +485,24 @@ class KillStatesTest {
         }
         if (done.acknowledged >= 0) {
           overwritten++;
+          checkStates(done);
         }
-        checkStates(done);
       }
     }
     assertTrue(overwritten > 0, "no overwrite was done");
+  }
+
+  @Test
+  void noOverwriteIsDoneWhileTheCacheIsCleared() throws IOException {
+    for (int store = 0; store < 10; store++) {
+      try (Scene scene = new Scene(folder.resolve("scene"), CacheFormat.Layout.of(CAPACITY, 64))) {
+        fill(scene);
+        prepareOverwrites(scene, 70);
+        Run run = new Run(scene, () -> scene.writer.clear(), store, Scene.value(2, 70));
+        assertTrue(run.acknowledged < 0);
+        assertEquals(Set.of(), run.after.contents().keySet());
+      }
+    }
   }
 
   // ---- what is checked ----
@@ -450,8 +514,18 @@ class KillStatesTest {
     final List<Word> words;
     final int stores;
 
-    /** After how many words the other thread's overwrite was done; -1: it was not. */
+    /** After how many words the other thread's overwrite began; states before are another run's. */
+    int begun;
+
+    /** After how many words it was done; -1: it was not. */
     int acknowledged = -1;
+
+    /** With an overwrite: those of it and the next; others are much the same as another run's. */
+    boolean isLookedAt(int count) {
+      return acknowledged < 0
+          || count >= begun && count < acknowledged + 20
+          || count == words.size();
+    }
 
     Run(Scene scene, Runnable operation) {
       this(scene, operation, -1, new byte[0]);
@@ -466,6 +540,7 @@ class KillStatesTest {
           () ->
               scene.inOtherThread(
                   () -> {
+                    begun = scene.memory.words().size();
                     if (scene.overwrite(KEY, overwrite) == Overwrites.Result.DONE) {
                       acknowledged = scene.memory.words().size();
                     }
@@ -488,7 +563,7 @@ class KillStatesTest {
       if (i > 0) {
         Word word = run.words.get(i - 1);
         state.setWord(word.at(), word.value());
-        if (isInside(run.words, i)) {
+        if (!run.isLookedAt(i) || isInside(run.words, i)) {
           continue;
         }
       }
@@ -552,18 +627,14 @@ class KillStatesTest {
         : value.length + new String(value, StandardCharsets.ISO_8859_1).substring(0, value.length);
   }
 
-  private WarmCache<byte[], byte[]> open(CacheImage image, Path file) throws IOException {
+  private WarmCache<byte[], byte[]> open(CacheImage image) throws IOException {
     return WarmCache.builder(Codec.BYTES, Codec.BYTES)
         .capacity(image.layout().capacity())
         .averageEntryBytes(image.layout().averageEntry())
         .clock(() -> 1_000_000)
         .onRefusal(OnRefusal.FAIL)
-        .file(file)
+        .file(folder.resolve("left"))
         .open();
-  }
-
-  private CacheImage read(CacheImage like, Path file) throws IOException {
-    return new CacheImage(like.layout(), Files.readAllBytes(file));
   }
 
   /** Opens a state; gives what it holds then. */
@@ -573,20 +644,19 @@ class KillStatesTest {
     if (nested) {
       checkRecovery(state);
     }
-    Path file = folder.resolve("left");
-    Files.write(file, state.bytes());
-    try (WarmCache<byte[], byte[]> cache = open(state, file)) {
+    write(state);
+    try (WarmCache<byte[], byte[]> cache = open(state)) {
       assertEquals(Start.Kind.WARM_AFTER_CRASH, cache.start().kind());
     }
-    CacheImage recovered = read(state, file);
+    CacheImage recovered = read(state);
     recovered.checkNothingUnderWay();
     recovered.checkCounts();
     recovered.walk();
     Map<String, byte[]> contents = recovered.contents();
     assertEquals(state.intAt(CacheFormat.OPENINGS_AT) + 1, recovered.intAt(CacheFormat.OPENINGS_AT));
     if (nested) {
-      checkNothingToDo(recovered, file);
-      checkUse(recovered, contents, file);
+      checkNothingToDo(recovered);
+      checkUse(recovered, contents);
     }
     return contents;
   }
@@ -610,12 +680,12 @@ class KillStatesTest {
   }
 
   /** A second recovery changes nothing but the number of openings. */
-  private void checkNothingToDo(CacheImage recovered, Path file) throws IOException {
+  private void checkNothingToDo(CacheImage recovered) throws IOException {
     CacheImage crashed = recovered.copy();
     crashed.setWord(CacheFormat.STATE_AT, CacheFormat.OPEN);
-    Files.write(file, crashed.bytes());
-    open(crashed, file).close();
-    CacheImage again = read(crashed, file);
+    write(crashed);
+    open(crashed).close();
+    CacheImage again = read(crashed);
     for (int at : new int[] {CacheFormat.STATE_AT, CacheFormat.OPENINGS_AT, CacheFormat.LATEST_AT}) {
       again.setWord(at, recovered.word(at));
     }
@@ -623,10 +693,10 @@ class KillStatesTest {
   }
 
   /** All that is there is found, and the cache goes on. */
-  private void checkUse(CacheImage recovered, Map<String, byte[]> contents, Path file)
+  private void checkUse(CacheImage recovered, Map<String, byte[]> contents)
       throws IOException {
-    Files.write(file, recovered.bytes());
-    try (WarmCache<byte[], byte[]> cache = open(recovered, file)) {
+    write(recovered);
+    try (WarmCache<byte[], byte[]> cache = open(recovered)) {
       assertEquals(Start.Kind.WARM_AFTER_RESTART, cache.start().kind());
       assertEquals(contents.size(), cache.size());
       contents.forEach(
@@ -649,7 +719,7 @@ class KillStatesTest {
       assertTrue(cache.verify().isClean());
       assertEquals(0, cache.stats().corruptions());
     }
-    CacheImage used = read(recovered, file);
+    CacheImage used = read(recovered);
     used.checkCounts();
     used.walk();
     used.contents();

@@ -4,7 +4,6 @@ package org.luo4j.cache;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
@@ -40,11 +39,15 @@ final class Scene implements AutoCloseable {
 
   private Scene(Path file, CacheFormat.Layout layout, byte[] bytes) throws IOException {
     this.layout = layout;
-    Files.write(file, bytes);
     try (FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        FileChannel.open(
+            file,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE)) {
       region = MemoryRegion.ofFile(channel, 0, layout.size());
     }
+    region.put(0, bytes);
   }
 
   /** What a process finds that opens what another left. */
