@@ -20,7 +20,7 @@ import org.luo4j.MemoryRegion;
  *   header
  *     0  u64 magic            56  u64 main ring, offset     104  u64 capacity
  *     8  u32 version          64  u64 main ring, bytes      112  u32 CRC-32C of bytes 0 to 111
- *    12  u32 features: 0      72  u64 hash seed
+ *    12  u32 features         72  u64 hash seed
  *    16  u64 size             80  u64 created, ms since 1970
  *    24  u64 index, offset    88  u32 key codec      92  u32 value codec: hashes of their names
  *    32  u64 index, buckets   96  u32 page size of the machine
@@ -36,6 +36,8 @@ import org.luo4j.MemoryRegion;
  *   640  u64 the latest time seen, ms since 1970      648  u64 the boot of who had it open last, a
  *                                                         hash of its boot_id; 0 unknown
  *   656  u32 how often the memory was opened, u32 its complement
+ *
+ *   features  bit 0: the index has 2^32 buckets or more, which 52 bits of a hash choose from
  *
  *   slot      | tag: 12 | uses: 2 | ring: 1 | opening: 7 | address: 42, in units of 8 bytes |
  *             0: empty
@@ -104,6 +106,9 @@ final class CacheFormat {
   static final int LATEST_AT = 640;
   static final int BOOT_AT = 648;
   static final int OPENINGS_AT = 656;
+
+  /** The feature of an index whose first buckets 52 bits of a hash choose, not 32. */
+  static final int WIDE_INDEX = 1;
 
   static final long OPEN = 0;
   static final long CLOSED = 1;
@@ -191,9 +196,15 @@ final class CacheFormat {
     if (page.getInt(CRC_AT) != crc(page)) {
       return "the old memory's header is damaged: its checksum does not hold";
     }
-    if (page.getInt(FEATURES_AT) != 0) {
+    int features = page.getInt(FEATURES_AT);
+    if ((features & ~WIDE_INDEX) != 0) {
       return "the old memory uses features that this version does not know: 0x"
-          + Integer.toHexString(page.getInt(FEATURES_AT));
+          + Integer.toHexString(features);
+    }
+    if (features != features(page.getLong(BUCKETS_AT))) {
+      return "the old memory's index of "
+          + page.getLong(BUCKETS_AT)
+          + " buckets is searched in another way: an early version made it";
     }
     if (page.getInt(OPENINGS_AT) != ~page.getInt(OPENINGS_AT + 4)) {
       return "the old memory's header is damaged: its number of openings is not what it should be";
@@ -205,6 +216,10 @@ final class CacheFormat {
           + PageSize.bytes();
     }
     return null;
+  }
+
+  private static int features(long buckets) {
+    return Index.isWide(buckets) ? WIDE_INDEX : 0;
   }
 
   private static int crc(ByteBuffer page) {
@@ -280,6 +295,7 @@ final class CacheFormat {
       memory.fill(l.index, l.buckets * BUCKET_BYTES, (byte) 0);
     }
     memory.putInt(VERSION_AT, VERSION);
+    memory.putInt(FEATURES_AT, features(l.buckets));
     memory.putLong(SIZE_AT, l.size);
     memory.putLong(INDEX_AT, l.index);
     memory.putLong(BUCKETS_AT, l.buckets);
