@@ -32,6 +32,7 @@ import org.luo4j.MemoryRegion;
  *   448  u64 entries      456  u64 live bytes
  *   512  the change of them under way: u64 slot's place, 0 for none; then what is there after it,
  *        u64 slot, u64 entries, u64 live bytes, and before it, u64 slot
+ *   552  u64 1 while the counts are not known: the next opening counts the slots
  *   576  the move of a slot under way: u64 from, 0 for none, u64 to, u64 slot
  *   640  u64 the latest time seen, ms since 1970      648  u64 the boot of who had it open last, a
  *                                                         hash of its boot_id; 0 unknown
@@ -100,6 +101,7 @@ final class CacheFormat {
   static final int CHANGE_ENTRIES_AT = 528;
   static final int CHANGE_LIVE_AT = 536;
   static final int CHANGE_OLD_AT = 544;
+  static final int RECOUNT_AT = 552;
   static final int MOVE_FROM_AT = 576;
   static final int MOVE_TO_AT = 584;
   static final int MOVE_SLOT_AT = 592;
