@@ -11,7 +11,10 @@ public enum RemovalCause {
   EXPLICIT,
   /** The user put another value. */
   REPLACED,
-  /** Its time was over; told when its place is needed, which may be long after. */
+  /**
+   * Its time was over. Told when its place is needed, or the user puts or removes its key, which
+   * may be long after.
+   */
   EXPIRED,
   /** It was evicted: live bytes were about to go over nine tenths of the capacity. */
   SIZE;

@@ -204,10 +204,8 @@ final class Writer {
       }
     }
     boolean tooLarge = bytes > small.bytes() / 4;
-    Ring ring =
-        place < 0
-            ? ghosts.remove(hash) || tooLarge ? main : small
-            : tooLarge ? main : reader.ring(old);
+    boolean wasGhost = place < 0 && ghosts.remove(hash);
+    Ring ring = tooLarge || wasGhost ? main : place < 0 ? small : reader.ring(old);
     long position = Entry.isShort(key, value) ? takeHole(ring, bytes) : -1;
     if (position >= 0) {
       Entry.write(memory, ring.offset(position), key, value, expiry, check);
@@ -216,6 +214,9 @@ final class Writer {
       place = reader.find(key, hash);
       old = slotAt(place);
       if (!isStill(expected, period, old)) {
+        if (wasGhost) {
+          ghosts.add(hash); // for the next try
+        }
         return false;
       }
       position = ring.place(bytes);
@@ -233,7 +234,7 @@ final class Writer {
       Entry.kill(memory, ring.offset(position));
       return false;
     }
-    tell(old, oldAt, RemovalCause.REPLACED);
+    tell(old, oldAt, reader.isExpired(oldAt) ? RemovalCause.EXPIRED : RemovalCause.REPLACED);
     retire(old, oldAt, oldBytes, true);
     return true;
   }
