@@ -99,9 +99,7 @@ final class Index {
 
   /** Brings 32 bits evenly into the number of buckets. */
   private long sum(long bits) {
-    return isWide(buckets)
-        ? Math.multiplyHigh(bits << 31, buckets << 1)
-        : bits * buckets >>> 32;
+    return isWide(buckets) ? Math.multiplyHigh(bits << 31, buckets << 1) : bits * buckets >>> 32;
   }
 
   /** Whether a place is one of a slot. */

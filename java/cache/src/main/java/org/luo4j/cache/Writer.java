@@ -336,14 +336,20 @@ final class Writer {
     return true;
   }
 
-  /** Counts anew, after damage. Takes time in proportion to the index. */
+  /**
+   * Counts anew, after damage, and empties each slot that names no live entry. Takes time in
+   * proportion to the index.
+   */
   void recount() {
     memory.putLongRelease(CacheFormat.RECOUNT_AT, 1);
     long newEntries = 0;
     long newLive = 0;
     for (long place = index.next(0); place >= 0; place = index.next(place + 8)) {
-      newEntries++;
-      newLive += charge(reader.bytes(memory.getLong(place)));
+      long bytes = liveBytes(place);
+      if (bytes >= 0) {
+        newEntries++;
+        newLive += charge(bytes);
+      }
     }
     entries = newEntries;
     live = newLive;
@@ -351,6 +357,21 @@ final class Writer {
     uncounted = null;
     memory.putLongRelease(CacheFormat.CHANGE_PLACE_AT, 0);
     memory.putLongRelease(CacheFormat.RECOUNT_AT, 0);
+  }
+
+  /** What the entry of a slot takes; -1 when it names none that is alive: then it is emptied. */
+  private long liveBytes(long place) {
+    while (true) {
+      long slot = memory.getLongVolatile(place);
+      long bytes = reader.bytes(slot);
+      if (bytes >= 0 && !Entry.isDead(memory, reader.offset(slot))) {
+        return bytes;
+      }
+      if (index.replace(place, slot, EMPTY)) { // else it has been overwritten
+        reader.corrupt.increment();
+        return -1;
+      }
+    }
   }
 
   /** What an entry counts as: at least what its slot in the index was made for. */

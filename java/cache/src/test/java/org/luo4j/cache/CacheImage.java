@@ -85,15 +85,13 @@ final class CacheImage {
     int valueLength = lengths < 0 ? intAt(at + 16) : lengths & (1 << 23) - 1;
     int keyAt = at + (lengths < 0 ? 20 : 12);
     byte[] key = Arrays.copyOfRange(bytes(), keyAt, keyAt + keyLength);
-    byte[] value =
-        Arrays.copyOfRange(bytes(), keyAt + keyLength, keyAt + keyLength + valueLength);
+    byte[] value = Arrays.copyOfRange(bytes(), keyAt + keyLength, keyAt + keyLength + valueLength);
     int expiry = intAt(at + 4);
     check(intAt(at) != 0, "slot " + place + " names a dead entry");
     check(intAt(at) == Entry.check(key, value, expiry), "slot " + place + ": not whole");
     long hash = Entry.hash(key, word(CacheFormat.SEED_AT));
     check(slot >>> 52 == Math.max(1, hash >>> 52), "slot " + place + " has another's tag");
-    return new Item(
-        place, slot, at, new String(key, StandardCharsets.US_ASCII), value, expiry);
+    return new Item(place, slot, at, new String(key, StandardCharsets.US_ASCII), value, expiry);
   }
 
   /** Where the entry of a slot lies. */

@@ -15,7 +15,8 @@ class GhostsTest {
   @ValueSource(longs = {0, 1, 16, 17, 16384, 16385, 1_000_003, 1L << 36})
   void aHashIsRememberedUntilItIsAskedFor(long entries) {
     Ghosts ghosts = new Ghosts(entries);
-    for (long hash : new long[] {0, -1, 1, Long.MIN_VALUE, Long.MAX_VALUE, 0x1234_5678_9ABC_DEFEL}) {
+    for (long hash :
+        new long[] {0, -1, 1, Long.MIN_VALUE, Long.MAX_VALUE, 0x1234_5678_9ABC_DEFEL}) {
       assertFalse(ghosts.remove(hash));
       ghosts.add(hash);
       assertTrue(ghosts.remove(hash));

@@ -26,7 +26,9 @@ class IndexTest {
   private static final int BINS = 1024;
   private static final int SAMPLES = 1 << 19;
 
-  /** The bound that 1 of 10^8 samples of {@link #BINS} bins exceeds, by the normal approximation. */
+  /**
+   * The bound that 1 of 10^8 samples of {@link #BINS} bins exceeds, by the normal approximation.
+   */
   private static final double CHI_SQUARE = BINS - 1 + 5.6 * Math.sqrt(2.0 * (BINS - 1));
 
   @TempDir Path folder;
@@ -84,9 +86,17 @@ class IndexTest {
 
   @ParameterizedTest
   @CsvSource({
-    "65536, 64", "65536, 65536", "1073741824, 64", "966367641600, 32", "1099511627776, 32",
-    "2199023255552, 64", "4398046511104, 32", "4398046511104, 64", "8796093022208, 32",
-    "8796093022208, 64", "8796093022208, 512"
+    "65536, 64",
+    "65536, 65536",
+    "1073741824, 64",
+    "966367641600, 32",
+    "1099511627776, 32",
+    "2199023255552, 64",
+    "4398046511104, 32",
+    "4398046511104, 64",
+    "8796093022208, 32",
+    "8796093022208, 64",
+    "8796093022208, 512"
   })
   void hashesSpreadEvenlyOverAllBuckets(long capacity, int averageEntry) {
     CacheFormat.Layout layout = CacheFormat.Layout.of(capacity, averageEntry);

@@ -226,7 +226,9 @@ class KillStatesTest {
     CacheImage.check(before > CAPACITY / 10 * 8, "only " + before + " live bytes");
   }
 
-  /** The main ring has gone round once or twice: its oldest entries must move for each large one. */
+  /**
+   * The main ring has gone round once or twice: its oldest entries must move for each large one.
+   */
   private static void goRound(Scene scene) {
     fill(scene);
     for (int i = 0; scene.reader.main.head() < 2 * scene.layout.mainBytes() - 5000; i++) {
@@ -468,14 +470,11 @@ class KillStatesTest {
         () -> {
           for (int i = 0; i <= places; i++) {
             byte[] value = Scene.value(i, 70);
-            scene.writer.put(
-                spare, scene.hash("spa"), value, 0, Entry.check(spare, value, 0));
+            scene.writer.put(spare, scene.hash("spa"), value, 0, Entry.check(spare, value, 0));
           }
         });
     scene.newPeriods();
-    for (int i = 0;
-        scene.reader.small.hasRoom(400, 0);
-        i++) {
+    for (int i = 0; scene.reader.small.hasRoom(400, 0); i++) {
       scene.put("more" + i, Scene.value(i, 60 + i % 5 * 16));
     }
   }
@@ -667,7 +666,8 @@ class KillStatesTest {
     recovered.checkCounts();
     recovered.walk();
     Map<String, byte[]> contents = recovered.contents();
-    assertEquals(state.intAt(CacheFormat.OPENINGS_AT) + 1, recovered.intAt(CacheFormat.OPENINGS_AT));
+    assertEquals(
+        state.intAt(CacheFormat.OPENINGS_AT) + 1, recovered.intAt(CacheFormat.OPENINGS_AT));
     return contents;
   }
 
@@ -690,7 +690,10 @@ class KillStatesTest {
     }
   }
 
-  /** A second recovery, as after a kill right after the first, changes nothing but the number of openings. */
+  /**
+   * A second recovery, as after a kill right after the first, changes nothing but the number of
+   * openings.
+   */
   private void checkNothingToDo(CacheImage state) throws IOException {
     CacheImage recovered = read(state);
     CacheImage crashed = recovered.copy();
@@ -698,7 +701,8 @@ class KillStatesTest {
     write(crashed);
     open(crashed).close();
     CacheImage again = read(crashed);
-    for (int at : new int[] {CacheFormat.STATE_AT, CacheFormat.OPENINGS_AT, CacheFormat.LATEST_AT}) {
+    for (int at :
+        new int[] {CacheFormat.STATE_AT, CacheFormat.OPENINGS_AT, CacheFormat.LATEST_AT}) {
       again.setWord(at, recovered.word(at));
     }
     assertEquals(-1, Arrays.mismatch(recovered.bytes(), again.bytes()), "changed again");

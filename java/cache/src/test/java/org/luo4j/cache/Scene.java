@@ -14,8 +14,8 @@ import java.util.function.IntPredicate;
 import org.luo4j.MemoryRegion;
 
 /**
- * A cache's engine over a file, without the lock of {@link WarmCache}: the test's thread has it. The
- * hash seed is fixed, so that keys can be chosen by their buckets.
+ * A cache's engine over a file, without the lock of {@link WarmCache}: the test's thread has it.
+ * The hash seed is fixed, so that keys can be chosen by their buckets.
  */
 final class Scene implements AutoCloseable {
 
@@ -41,10 +41,7 @@ final class Scene implements AutoCloseable {
     this.layout = layout;
     try (FileChannel channel =
         FileChannel.open(
-            file,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE)) {
+            file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       region = MemoryRegion.ofFile(channel, 0, layout.size());
     }
     region.put(0, bytes);
