@@ -50,6 +50,9 @@ final class CacheClock {
   private long base;
   private boolean jumped;
 
+  /** The time that was stored last. */
+  private long stored;
+
   /** What the clock below shows, and the cache's time then. */
   private record Anchor(long source, long time) {}
 
@@ -81,6 +84,7 @@ final class CacheClock {
     }
     long time = Math.max(before, told);
     bootSkew = booted.orElse(0) - time;
+    stored = time;
     anchor = new Anchor(source(), time);
   }
 
@@ -102,7 +106,7 @@ final class CacheClock {
     Anchor known = anchor;
     long passed = source() - known.source;
     if (own != null) {
-      return passed >= 0 && passed < SECOND ? known.time + passed : anchorAnew();
+      return passed == 0 ? known.time : anchorAnew(); // so that it never goes back
     }
     return passed < ANCHOR_NANOS
         ? known.time + TimeUnit.NANOSECONDS.toMillis(passed)
@@ -119,7 +123,9 @@ final class CacheClock {
       time = Math.max(time, booted.orElse(Long.MIN_VALUE / 2) - bootSkew);
     }
     anchor = new Anchor(source, time);
-    storeSkews(time);
+    if (time - stored >= SECOND) {
+      storeSkews(time);
+    }
     return time;
   }
 
@@ -129,6 +135,7 @@ final class CacheClock {
   }
 
   private void storeSkews(long time) {
+    stored = time;
     memory.putLong(CacheFormat.WALL_SKEW_AT, wall() - created - time);
     memory.putLong(CacheFormat.BOOT_SKEW_AT, bootSkew);
     memory.putLongRelease(CacheFormat.BOOT_CLOCK_AT, bootClock);

@@ -20,7 +20,7 @@ import org.luo4j.MemoryRegion;
  *   header
  *     0  u64 magic            56  u64 main ring, offset     104  u64 capacity
  *     8  u32 version          64  u64 main ring, bytes      112  u32 CRC-32C of bytes 0 to 111
- *    12  u32 features: 0      72  u64 hash seed
+ *    12  u32 features         72  u64 hash seed
  *    16  u64 size             80  u64 created, ms since 1970
  *    24  u64 index, offset    88  u32 key codec      92  u32 value codec: hashes of their names
  *    32  u64 index, buckets   96  u32 page size of the machine
@@ -32,6 +32,7 @@ import org.luo4j.MemoryRegion;
  *   448  u64 entries      456  u64 live bytes
  *   512  the change of them under way: u64 slot's place, 0 for none; then what is there after it,
  *        u64 slot, u64 entries, u64 live bytes, and before it, u64 slot
+ *   552  u64 1 while the counts are not known: the next opening counts the slots
  *   576  the move of a slot under way: u64 from, 0 for none, u64 to, u64 slot
  *   640  u64 the latest time seen, as {@link CacheClock} counts it      648  u64 the boot of who had it open last, a
  *                                                         hash of its boot_id; 0 unknown
@@ -43,6 +44,8 @@ import org.luo4j.MemoryRegion;
  *
  *   trailer, one page of 4096 bytes after the main ring; its last word is a mark, which is gone
  *   when the memory was cut short or taken away
+ *
+ *   features  bit 0: the index has 2^32 buckets or more, which 52 bits of a hash choose from
  *
  *   slot      | tag: 12 | uses: 2 | ring: 1 | opening: 7 | address: 42, in units of 8 bytes |
  *             0: empty
@@ -105,6 +108,7 @@ final class CacheFormat {
   static final int CHANGE_ENTRIES_AT = 528;
   static final int CHANGE_LIVE_AT = 536;
   static final int CHANGE_OLD_AT = 544;
+  static final int RECOUNT_AT = 552;
   static final int MOVE_FROM_AT = 576;
   static final int MOVE_TO_AT = 584;
   static final int MOVE_SLOT_AT = 592;
@@ -122,6 +126,9 @@ final class CacheFormat {
 
   /** The last word of the memory. */
   static final long MARK = 0x444E_454A_344F_554CL; // "LUO4JEND"
+
+  /** The feature of an index whose first buckets 52 bits of a hash choose, not 32. */
+  static final int WIDE_INDEX = 1;
 
   static final long OPEN = 0;
   static final long CLOSED = 1;
@@ -219,9 +226,15 @@ final class CacheFormat {
     if (page.getInt(CRC_AT) != crc(page)) {
       return "the old memory's header is damaged: its checksum does not hold";
     }
-    if (page.getInt(FEATURES_AT) != 0) {
+    int features = page.getInt(FEATURES_AT);
+    if ((features & ~WIDE_INDEX) != 0) {
       return "the old memory uses features that this version does not know: 0x"
-          + Integer.toHexString(page.getInt(FEATURES_AT));
+          + Integer.toHexString(features);
+    }
+    if (features != features(page.getLong(BUCKETS_AT))) {
+      return "the old memory's index of "
+          + page.getLong(BUCKETS_AT)
+          + " buckets is searched in another way: an early version made it";
     }
     if (page.getInt(OPENINGS_AT) != ~page.getInt(OPENINGS_AT + 4)) {
       return "the old memory's header is damaged: its number of openings is not what it should be";
@@ -233,6 +246,10 @@ final class CacheFormat {
           + PageSize.bytes();
     }
     return null;
+  }
+
+  private static int features(long buckets) {
+    return Index.isWide(buckets) ? WIDE_INDEX : 0;
   }
 
   private static int crc(ByteBuffer page) {
@@ -310,7 +327,15 @@ final class CacheFormat {
       memory.fill(8, HEADER_BYTES - 8, (byte) 0);
       memory.fill(l.index, l.buckets * BUCKET_BYTES, (byte) 0);
     }
+    memory.putLong(markAt(l.memoryBytes()), MARK);
+    writeHeader(memory, l, seed, created, keys, values);
+  }
+
+  /** Writes the header, the magic number last. */
+  static void writeHeader(
+      MemoryRegion memory, Layout l, long seed, long created, Codec<?> keys, Codec<?> values) {
     memory.putInt(VERSION_AT, VERSION);
+    memory.putInt(FEATURES_AT, features(l.buckets));
     memory.putLong(SIZE_AT, l.size);
     memory.putLong(INDEX_AT, l.index);
     memory.putLong(BUCKETS_AT, l.buckets);
@@ -326,7 +351,6 @@ final class CacheFormat {
     memory.putInt(AVERAGE_AT, l.averageEntry);
     memory.putLong(CAPACITY_AT, l.capacity);
     memory.putLong(OPENINGS_AT, openings(0));
-    memory.putLong(markAt(l.memoryBytes()), MARK);
     // The checksum covers the magic number, which is not there yet.
     CRC32C crc = new CRC32C();
     ByteBuffer header = ByteBuffer.allocate(CRC_AT).order(ByteOrder.LITTLE_ENDIAN);

@@ -18,6 +18,7 @@ final class Index {
 
   static final long EMPTY = 0;
   static final int TAG_SHIFT = 52;
+  private static final long TAG_BIT = 1L << TAG_SHIFT;
   static final int USES_SHIFT = 50;
   static final long USES_MASK = 3L << USES_SHIFT;
   static final long MAIN_BIT = 1L << 49;
@@ -70,20 +71,35 @@ final class Index {
     return tag == 0 ? 1 : tag;
   }
 
-  /** Where the first bucket of a hash lies. */
+  /**
+   * Whether an index has more buckets than 32 bits of a hash can choose from. The feature {@link
+   * CacheFormat#WIDE_INDEX} says so in a header.
+   */
+  static boolean isWide(long buckets) {
+    return buckets >>> 32 != 0;
+  }
+
+  /**
+   * Where the first bucket of a hash lies. 32 bits of the hash choose it, of a wide index all that
+   * are not the tag.
+   */
   long first(long hash) {
-    return start + reduce(hash & 0xFFFF_FFFFL) * BUCKET_BYTES;
+    long number =
+        isWide(buckets)
+            ? Math.multiplyHigh((hash & TAG_BIT - 1) << 63 - TAG_SHIFT, buckets << 1)
+            : (hash & 0xFFFF_FFFFL) * buckets >>> 32;
+    return start + number * BUCKET_BYTES;
   }
 
   /** Where the other bucket of a tag lies: the two numbers add up to one that the tag gives. */
   long other(long bucket, long tag) {
-    long other = reduce(tag * 0x9E37_79B1L & 0xFFFF_FFFFL) - (bucket - start) / BUCKET_BYTES;
+    long other = sum(tag * 0x9E37_79B1L & 0xFFFF_FFFFL) - (bucket - start) / BUCKET_BYTES;
     return start + (other < 0 ? other + buckets : other) * BUCKET_BYTES;
   }
 
-  /** Brings 32 bits evenly into the number of buckets, which is below 2^31. */
-  private long reduce(long bits) {
-    return bits * buckets >>> 32;
+  /** Brings 32 bits evenly into the number of buckets. */
+  private long sum(long bits) {
+    return isWide(buckets) ? Math.multiplyHigh(bits << 31, buckets << 1) : bits * buckets >>> 32;
   }
 
   /** Whether a place is one of a slot. */

@@ -35,8 +35,10 @@ import org.luo4j.MemoryRegion;
  * then reads 0, the mark in its last word too: what was read before {@link #isSound} said true is
  * what was in the memory. Where it does not ({@link #isGuarded}), an access to such a page is an
  * error at some later time, and what was read is to be verified by its checksum.
+ *
+ * <p>Not final, so that a test can record each store.
  */
-final class Memory {
+class Memory {
 
   /** What goes by way of the heap goes in blocks of so many bytes. */
   private static final int BLOCK = 1 << 16;

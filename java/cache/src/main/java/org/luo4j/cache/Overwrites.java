@@ -120,7 +120,8 @@ final class Overwrites {
     int lengths = Entry.lengths(memory, old.at);
     int bytes = (int) Entry.bytes(key.length, value.length);
     if (lengths < 0
-        || Entry.bytes(key.length, Entry.valueLength(memory, old.at, lengths)) != bytes) {
+        || Entry.bytes(key.length, Entry.valueLength(memory, old.at, lengths)) != bytes
+        || reader.isExpired(old.at)) { // which the writer counts
       return Result.NOT_HERE;
     }
     Places places = ring == reader.main ? stripe.main : stripe.small;

@@ -12,7 +12,8 @@ public enum RemovalCause {
   /** The user put another value before its time was over. */
   REPLACED,
   /**
-   * Its time was over; told when it is removed, replaced or its place needed, perhaps long after.
+   * Its time was over. Told when its place is needed, or the user puts or removes its key, which
+   * may be long after.
    */
   EXPIRED,
   /** It was evicted: live bytes were about to go over nine tenths of the capacity. */

@@ -80,6 +80,12 @@ final class Writer {
 
   private volatile long dropped;
 
+  /** Where entries that are damaged have left the index since the slots were counted; or null. */
+  private @Nullable Ring uncounted;
+
+  /** The slots are counted when the tail of {@link #uncounted} comes here. */
+  private long countAt;
+
   Writer(Reader reader, CacheFormat.Layout layout) {
     this.reader = reader;
     this.memory = reader.memory;
@@ -102,30 +108,49 @@ final class Writer {
     if (damage == null) {
       damage = main.damage();
     }
-    if (damage == null && (entries < 0 || entries > index.slots() || live < 0 || live > capacity)) {
+    if (damage == null && !arePossible(entries, live)) {
       damage = entries + " entries of " + live + " bytes are said to be live";
     }
     return damage == null ? null : "the old memory is damaged: " + damage;
   }
 
-  /** Finishes what a killed process was at. */
+  private boolean arePossible(long someEntries, long someBytes) {
+    return someEntries >= 0
+        && someEntries <= index.slots()
+        && someBytes >= 0
+        && someBytes <= capacity;
+  }
+
+  /**
+   * Finishes what a killed process was at. If this process dies here, the next open finishes the
+   * work.
+   */
   void recover() {
     index.finishMove();
     finishChange();
     if (memory.getLong(CacheFormat.CLEARING_AT) != 0) {
       clear();
     }
+    if (memory.getLong(CacheFormat.RECOUNT_AT) != 0) {
+      recount();
+    }
   }
 
   private void finishChange() {
     long place = memory.getLong(CacheFormat.CHANGE_PLACE_AT);
-    if (place == 0 || !index.isPlace(place)) {
+    if (place == 0) {
+      return;
+    }
+    long newEntries = memory.getLong(CacheFormat.CHANGE_ENTRIES_AT);
+    long newLive = memory.getLong(CacheFormat.CHANGE_LIVE_AT);
+    if (!index.isPlace(place) || !arePossible(newEntries, newLive)) {
+      recount(); // the record is damaged
       return;
     }
     long slot = memory.getLong(place);
     if (Index.isSame(slot, memory.getLong(CacheFormat.CHANGE_SLOT_AT))) {
-      entries = memory.getLong(CacheFormat.CHANGE_ENTRIES_AT);
-      live = memory.getLong(CacheFormat.CHANGE_LIVE_AT);
+      entries = newEntries;
+      live = newLive;
       storeCounts();
     } else if (!Index.isSame(slot, memory.getLong(CacheFormat.CHANGE_OLD_AT))) {
       recount(); // overwritten before or after
@@ -240,10 +265,8 @@ final class Writer {
       }
     }
     boolean tooLarge = bytes > small.bytes() / 4;
-    Ring ring =
-        place < 0
-            ? ghosts.remove(hash) || tooLarge ? main : small
-            : tooLarge ? main : reader.ring(old);
+    boolean wasGhost = place < 0 && ghosts.remove(hash);
+    Ring ring = tooLarge || wasGhost ? main : place < 0 ? small : reader.ring(old);
     long position = Entry.isShort(key, value) ? takeHole(ring, bytes) : -1;
     if (position >= 0) {
       Entry.write(memory, ring.offset(position), key, value, expiry, check);
@@ -252,6 +275,9 @@ final class Writer {
       place = reader.find(key, hash);
       old = slotAt(place);
       if (!isStill(expected, period, old)) {
+        if (wasGhost) {
+          ghosts.add(hash); // for the next try
+        }
         return false;
       }
       position = ring.place(bytes);
@@ -270,7 +296,10 @@ final class Writer {
       Entry.kill(memory, ring.offset(position));
       return false;
     }
-    boolean expired = listener != null && reader.isExpired(oldAt);
+    boolean expired = reader.isExpired(oldAt);
+    if (expired) {
+      evictions++;
+    }
     tell(old, oldAt, expired ? RemovalCause.EXPIRED : RemovalCause.REPLACED);
     retire(old, oldAt, oldBytes, true);
     return true;
@@ -337,7 +366,7 @@ final class Writer {
   }
 
   /**
-   * /** Removes what has expired, or all that can expire.
+   * Removes what has expired, or all that can expire.
    *
    * @return whether nothing is left that can expire
    */
@@ -392,7 +421,9 @@ final class Writer {
     entries = 0;
     live = 0;
     storeCounts();
+    uncounted = null;
     memory.putLongRelease(CacheFormat.CHANGE_PLACE_AT, 0);
+    memory.putLongRelease(CacheFormat.RECOUNT_AT, 0);
     for (Ring ring : new Ring[] {small, main}) {
       ring.release(ring.head());
       ring.holes.clear();
@@ -400,28 +431,61 @@ final class Writer {
     memory.putLongVolatile(CacheFormat.CLEARING_AT, 0);
   }
 
-  /** Removes a slot that {@link Reader#verify} finds damaged; whether it still was. */
+  /**
+   * Removes a slot that {@link Reader#verify} finds damaged. The caller calls {@link #recount}
+   * afterwards: nobody knows what the entry counted as.
+   *
+   * @return whether it still was damaged
+   */
   boolean dropDamaged(long place) {
     long slot = memory.getLongVolatile(place);
-    if (reader.verify(place) >= 0 || !index.replace(place, slot, EMPTY)) {
+    if (reader.verify(place) >= 0) {
+      return false;
+    }
+    memory.putLongRelease(CacheFormat.RECOUNT_AT, 1);
+    if (!index.replace(place, slot, EMPTY)) {
       return false;
     }
     reader.corrupt.increment();
     return true;
   }
 
-  /** Counts anew, after damage. Takes time in proportion to the index. */
+  /**
+   * Counts anew, after damage, and empties each slot that names no live entry. Takes time in
+   * proportion to the index.
+   */
   void recount() {
+    memory.putLongRelease(CacheFormat.RECOUNT_AT, 1);
     long newEntries = 0;
     long newLive = 0;
     for (long place = index.next(0); place >= 0; place = index.next(place + 8)) {
-      newEntries++;
-      newLive += charge(reader.bytes(memory.getLong(place)));
+      long bytes = liveBytes(place);
+      if (bytes >= 0) {
+        newEntries++;
+        newLive += charge(bytes);
+      }
     }
-    memory.putLongRelease(CacheFormat.CHANGE_PLACE_AT, 0);
     entries = newEntries;
     live = newLive;
     storeCounts();
+    uncounted = null;
+    memory.putLongRelease(CacheFormat.CHANGE_PLACE_AT, 0);
+    memory.putLongRelease(CacheFormat.RECOUNT_AT, 0);
+  }
+
+  /** What the entry of a slot takes; -1 when it names none that is alive: then it is emptied. */
+  private long liveBytes(long place) {
+    while (true) {
+      long slot = memory.getLongVolatile(place);
+      long bytes = reader.bytes(slot);
+      if (bytes >= 0 && !Entry.isDead(memory, reader.offset(slot))) {
+        return bytes;
+      }
+      if (index.replace(place, slot, EMPTY)) { // else it has been overwritten
+        reader.corrupt.increment();
+        return -1;
+      }
+    }
   }
 
   /** What an entry counts as: at least what its slot in the index was made for. */
@@ -483,8 +547,11 @@ final class Writer {
       }
     }
     long slot = memory.getLongVolatile(victim);
-    boolean done =
-        reader.verify(victim) >= 0 ? drop(victim, slot, RemovalCause.SIZE) : dropDamaged(victim);
+    if (reader.verify(victim) >= 0) {
+      return drop(victim, slot, RemovalCause.SIZE) ? victim : -1;
+    }
+    boolean done = dropDamaged(victim);
+    recount();
     return done ? victim : -1;
   }
 
@@ -654,6 +721,9 @@ final class Writer {
       }
     }
     ring.release(tail + bytes);
+    if (ring == uncounted && ring.tail() >= countAt) {
+      recount();
+    }
   }
 
   /** Takes an entry out of the index or moves it on, unless it has been overwritten meanwhile. */
@@ -663,7 +733,9 @@ final class Writer {
       return;
     }
     if (!reader.isTrusted(slot, at)) {
-      if (change(place, slot, EMPTY, -1, -charge(bytes))) {
+      // What is damaged may be its length, by which it was counted.
+      countLater(ring);
+      if (change(place, slot, EMPTY, -1, -Math.min(charge(bytes), live))) {
         reader.corrupt.increment();
         Entry.kill(memory, at);
       }
@@ -676,6 +748,15 @@ final class Writer {
       if (ring == small) {
         ghosts.add(hash);
       }
+    }
+  }
+
+  /** Has the slots counted once a ring has gone round, or when the memory is opened again. */
+  private void countLater(Ring ring) {
+    if (uncounted == null) {
+      memory.putLongRelease(CacheFormat.RECOUNT_AT, 1);
+      uncounted = ring;
+      countAt = ring.tail() + ring.bytes();
     }
   }
 
@@ -723,6 +804,7 @@ final class Writer {
    */
   private void skipDamage(Ring ring) {
     stopOverwrites();
+    memory.putLongRelease(CacheFormat.RECOUNT_AT, 1);
     reader.corrupt.increment();
     long next = ring.head();
     for (long place = index.next(0); place >= 0; place = index.next(place + 8)) {

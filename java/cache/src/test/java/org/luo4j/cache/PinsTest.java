@@ -46,4 +46,46 @@ class PinsTest {
     pins.exit(pin);
     assertTrue(pins.advance());
   }
+
+  @Test
+  void readersOfOnePeriodAreCounted() {
+    int first = pins.enter();
+    int second = pins.enter();
+    assertTrue(pins.advance());
+    pins.exit(first);
+    assertFalse(pins.advance());
+    int later = pins.enter();
+    pins.exit(second);
+    assertTrue(pins.advance(), "the later one is of the present period");
+    assertFalse(pins.advance());
+    pins.exit(later);
+    assertTrue(pins.advance());
+  }
+
+  @Test
+  void everyStripeIsWaitedFor() {
+    for (int stripe = 0; stripe < Pins.STRIPES; stripe++) {
+      int held = pins.hold(stripe);
+      assertEquals(stripe, held);
+      assertTrue(pins.advance());
+      assertFalse(pins.advance(), "stripe " + stripe);
+      pins.release(held);
+      assertTrue(pins.advance());
+    }
+    assertEquals(2L * Pins.STRIPES, pins.period());
+  }
+
+  @Test
+  void aReaderOfAnyThreadIsWaitedFor() throws InterruptedException {
+    for (int i = 0; i < 2 * Pins.STRIPES; i++) {
+      int[] pin = new int[1];
+      Thread thread = new Thread(() -> pin[0] = pins.enter());
+      thread.start();
+      thread.join();
+      assertTrue(pins.advance());
+      assertFalse(pins.advance());
+      pins.exit(pin[0]);
+      assertTrue(pins.advance());
+    }
+  }
 }
