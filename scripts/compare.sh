@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Compares the speed of WarmCache with that of an earlier revision, in one JVM.
 set -euo pipefail
+shopt -s inherit_errexit
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib/common.sh
 . "$here/lib/common.sh"
@@ -28,6 +29,8 @@ round loads and fills both anew. Prints the medians of the rounds' ratios
   --entries N        entries in the cache (default: 1000000)
   --in-cache         short for --entries 1000 --value-sizes 100: what fits in the
                      processor's caches
+  --clock NAME       wall (default), or cpu: the time that the threads ran, for a
+                     machine with other work; waiting for locks does not count
   --min RATIO        exit with 1 where a geometric mean is below (default: none)
   --files DIR        where the caches' files are (default: /dev/shm)
   --no-build         use the jars of this checkout that are there; do not run Maven
@@ -40,7 +43,7 @@ END
 }
 
 base='' present='' rounds=9 seconds=1 operations=get,put,mixed sizes=100,1024 threads=1,2
-entries=1000000 min=0 files=/dev/shm build=yes
+entries=1000000 min=0 clock=wall files=/dev/shm build=yes
 while [ $# -gt 0 ]; do
 	case $1 in
 	--base) option_value "$1" $#; base=$2; shift ;;
@@ -52,6 +55,7 @@ while [ $# -gt 0 ]; do
 	--threads) option_value "$1" $#; threads=$2; shift ;;
 	--entries) option_value "$1" $#; entries=$2; shift ;;
 	--in-cache) entries=1000 sizes=100 ;;
+	--clock) option_value "$1" $#; clock=$2; shift ;;
 	--min) option_value "$1" $#; min=$2; shift ;;
 	--files) option_value "$1" $#; files=$2; shift ;;
 	--no-build) build= ;;
@@ -70,6 +74,7 @@ for pair in "--seconds $seconds" "--min $min"; do
 	[[ ${pair#* } =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "${pair% *}: '${pair#* }' is no decimal number"
 done
 [[ $operations =~ ^(get|put|mixed)(,(get|put|mixed))*$ ]] || usage_error "--operations: '$operations' is no list of get, put, mixed"
+case $clock in wall | cpu) ;; *) usage_error "--clock is wall or cpu" ;; esac
 largest=0
 for size in ${sizes//,/ }; do
 	[ "$size" -ge 8 ] || usage_error "--value-sizes: $size is below 8, which the index of an entry takes"
@@ -103,7 +108,7 @@ trap 'exit 130' INT TERM
 
 skip=(-DskipTests -Dmaven.javadoc.skip -Dspotless.check.skip)
 
-# the_jars ROOT: the jars of core and cache that were built there, by ':'.
+# the_jars ROOT: prints the jars of core and cache that were built there, separated by ':'.
 the_jars() {
 	local module jar jars=()
 	for module in core cache; do
@@ -167,11 +172,12 @@ fi
 stores=$(mktemp -d "$files/luo4j-compare-XXXXXX")
 say "comparing ${present:-this checkout} with $base"
 # In the background, so that a signal ends this script, and the JVM, at once.
-"$java" -Xms2g -Xmx2g -XX:+AlwaysPreTouch -XX:+UseG1GC "-Dluo4j.bench.directory=$stores" \
+# -Xbatch: a loop waits for its compilation, so that warming up is enough on a busy machine.
+"$java" -Xms2g -Xmx2g -XX:+AlwaysPreTouch -XX:+UseG1GC -Xbatch "-Dluo4j.bench.directory=$stores" \
 	-cp "$work/benchmarks.jar" org.luo4j.bench.Compare \
 	--base "$base_jars" --present "$present_jars" --rounds "$rounds" --seconds "$seconds" \
 	--operations "$operations" --value-sizes "$sizes" --threads "$threads" --entries "$entries" \
-	--min "$min" &
+	--clock "$clock" --min "$min" &
 pid=$!
 status=0
 wait "$pid" || status=$?

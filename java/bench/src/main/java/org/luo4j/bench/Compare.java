@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.bench;
 
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,6 +15,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 import org.luo4j.bench.CompareLoop.Operation;
 
@@ -37,6 +39,7 @@ final class Compare {
           "seconds",
           "warmup-seconds",
           "slice-ms",
+          "clock",
           "min");
 
   private static final String[] NAMES = {"base", "present"};
@@ -51,19 +54,32 @@ final class Compare {
   private final long roundNanos;
   private final long warmupNanos;
   private final long sliceNanos;
+  private final LongSupplier clock;
   private final int[] sequence;
-  private final Map<Cell, List<double[]>> rates = new LinkedHashMap<>();
+  private final Map<Cell, List<Sample>> rates = new LinkedHashMap<>();
   private final StringBuilder text = new StringBuilder();
 
   private record Cell(Operation operation, int valueSize, int threads) {}
+
+  /** Calls a second of both variants, and present / base, of slices one after the other. */
+  private record Sample(double base, double present, double ratio) {
+    /** The median of each, which a slice that was held up does not change. */
+    static Sample median(List<Sample> samples) {
+      return new Sample(
+          Report.median(samples.stream().map(Sample::base).toList()),
+          Report.median(samples.stream().map(Sample::present).toList()),
+          Report.median(samples.stream().map(Sample::ratio).toList()));
+    }
+  }
 
   private Compare(Arguments arguments) {
     jars = Stream.of(NAMES).map(name -> paths(arguments.get(name))).toList();
     entries = (int) arguments.number("entries", 1_000_000);
     rounds = (int) arguments.number("rounds", 5);
     roundNanos = nanos(arguments.get("seconds", "1"));
-    warmupNanos = nanos(arguments.get("warmup-seconds", "2"));
+    warmupNanos = nanos(arguments.get("warmup-seconds", "1"));
     sliceNanos = 1_000_000 * arguments.number("slice-ms", 25);
+    clock = clock(arguments.get("clock", "wall"));
     sequence = Zipf.sequence(entries, 0.99, SEQUENCE, 42);
   }
 
@@ -108,6 +124,15 @@ final class Compare {
       compare.line("%sa geometric mean is below %.3f", FAILED, min);
     }
     return compare.text.toString();
+  }
+
+  /** The clock that slices are measured by, in ns. */
+  private static LongSupplier clock(String name) {
+    return switch (name) {
+      case "wall" -> System::nanoTime;
+      case "cpu" -> ManagementFactory.getThreadMXBean()::getCurrentThreadCpuTime;
+      default -> throw new IllegalArgumentException("--clock is wall or cpu, not '" + name + "'");
+    };
   }
 
   private void line(String format, Object... arguments) {
@@ -180,19 +205,21 @@ final class Compare {
     return turns;
   }
 
-  /** Runs slices of both, {@code nanos} of each, and returns the calls a second of both. */
-  private double[] alternate(
+  /** Runs slices of both, {@code nanos} of each. */
+  private Sample alternate(
       ExecutorService pool, CompareLoop.Turn[][] turns, Operation operation, long nanos, int round)
       throws Exception {
-    double[] calls = new double[2];
     int slices = (int) Math.max(2, nanos / sliceNanos);
+    List<Sample> pairs = new ArrayList<>();
     for (int slice = 0; slice < slices; slice++) {
+      double[] rates = new double[2];
       for (int i = 0; i < 2; i++) {
         int variant = (i + slice + round) % 2;
-        calls[variant] += slice(pool, turns[variant], operation);
+        rates[variant] = slice(pool, turns[variant], operation);
       }
+      pairs.add(new Sample(rates[0], rates[1], rates[1] / rates[0]));
     }
-    return new double[] {calls[0] / slices, calls[1] / slices};
+    return Sample.median(pairs);
   }
 
   private double slice(ExecutorService pool, CompareLoop.Turn[] turns, Operation operation)
@@ -204,7 +231,9 @@ final class Compare {
           pool.submit(
               () -> {
                 start.await();
-                return turn.run(operation, sliceNanos);
+                long began = clock.getAsLong();
+                long calls = turn.run(operation, sliceNanos);
+                return calls * 1e9 / (clock.getAsLong() - began);
               }));
     }
     double sum = 0;
@@ -223,43 +252,40 @@ final class Compare {
         .forEach(
             entry -> {
               Cell cell = entry.getKey();
-              List<Double> ratios = ratios(entry.getValue());
+              List<Double> ratios = entry.getValue().stream().map(Sample::ratio).toList();
+              Sample median = Sample.median(entry.getValue());
               line(
                   "%-9s %7d %7d %10.0f %10.0f   %.3f, %.3f - %.3f",
                   label(cell.operation),
                   cell.valueSize,
                   cell.threads,
-                  median(entry.getValue(), 0) / 1e3,
-                  median(entry.getValue(), 1) / 1e3,
-                  Report.median(ratios),
+                  median.base / 1e3,
+                  median.present / 1e3,
+                  median.ratio,
                   Collections.min(ratios),
                   Collections.max(ratios));
             });
-  }
-
-  private static double median(List<double[]> rates, int variant) {
-    return Report.median(rates.stream().map(each -> each[variant]).toList());
-  }
-
-  private static List<Double> ratios(List<double[]> rates) {
-    return rates.stream().map(each -> each[1] / each[0]).toList();
   }
 
   /** Prints and returns the geometric mean of the medians of an operation's ratios. */
   private double mean(Operation operation) {
     List<Double> medians = new ArrayList<>();
     double variance = 0;
-    for (Map.Entry<Cell, List<double[]>> entry : rates.entrySet()) {
+    for (Map.Entry<Cell, List<Sample>> entry : rates.entrySet()) {
       if (entry.getKey().operation == operation) {
-        List<Double> ratios = ratios(entry.getValue());
+        List<Double> ratios = entry.getValue().stream().map(Sample::ratio).toList();
         medians.add(Report.median(ratios));
         variance += varianceOfLogs(ratios) / ratios.size();
       }
     }
     double mean = Report.geometricMean(medians);
     line(
-        "%-9s geometric mean %.3f, standard error about %.1f %%",
-        label(operation), mean, 100 * Math.sqrt(variance) / medians.size());
+        "%-9s geometric mean %.3f, standard error %s",
+        label(operation),
+        mean,
+        rounds == 1
+            ? "not known of one round"
+            : String.format(Locale.ROOT, "%.1f %%", 100 * Math.sqrt(variance) / medians.size()));
     return mean;
   }
 

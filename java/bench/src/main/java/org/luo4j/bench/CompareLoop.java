@@ -31,9 +31,9 @@ public interface CompareLoop extends AutoCloseable {
     /**
      * Repeats an operation for a time.
      *
-     * @return calls a second
+     * @return the number of calls
      * @throws IllegalStateException on a missing or wrong value
      */
-    double run(Operation operation, long nanos);
+    long run(Operation operation, long nanos);
   }
 }
