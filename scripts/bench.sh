@@ -27,6 +27,7 @@ charts as SVG, the single measurements as TSV and logs to a folder. Without
   --hit-ratio DIR    also hit ratios of the traces in DIR: an integer key a
                      line, files *.txt or *.txt.gz; the name "synthetic" makes
                      traces up
+  --loaders          also slow loaders: 200 threads, 300 ms, beside Caffeine's
   --no-throughput    leave out throughput
   --no-memory        leave out memory
   --files DIR        where stores keep their files (default: /dev/shm)
@@ -42,7 +43,7 @@ END
 }
 
 command="scripts/bench.sh $*"
-quick='' restart='' traces='' throughput=yes memory=yes build=yes
+quick='' restart='' traces='' loaders='' throughput=yes memory=yes build=yes
 peers='' operations='' rounds=3 entries=1048576 ending=close repetitions=''
 files='' output=''
 while [ $# -gt 0 ]; do
@@ -56,6 +57,7 @@ while [ $# -gt 0 ]; do
 	--restart-ending) option_value "$1" $#; restart=yes ending=$2; shift ;;
 	--repetitions) option_value "$1" $#; repetitions=$2; shift ;;
 	--hit-ratio) option_value "$1" $#; traces=$2; shift ;;
+	--loaders) loaders=yes ;;
 	--no-throughput) throughput= ;;
 	--no-memory) memory= ;;
 	--files) option_value "$1" $#; files=$2; shift ;;
@@ -142,6 +144,7 @@ if [ -n "$restart" ]; then
 	done
 fi
 [ -z "$traces" ] || measure HitRatio --traces "$traces"
+[ -z "$loaders" ] || measure LoaderBenchmark --repetitions "$repetitions"
 
 # the report names the JVM that measured, so that the same one writes it
 "$java" -cp "$jar" org.luo4j.bench.Report --output "$output" --commit "$commit" --command "$command"

@@ -58,6 +58,7 @@ final class Report {
     report.memory();
     report.restart();
     report.hitRatio();
+    report.loaders();
     report.failures();
     Files.writeString(folder.resolve("results.md"), report.text.toString());
     System.out.println(folder.resolve("results.md"));
@@ -530,6 +531,53 @@ final class Report {
   }
 
   // Failures
+
+  // Loaders
+
+  private void loaders() throws IOException {
+    Map<String, Map<String, List<String[]>>> scenarios = new LinkedHashMap<>();
+    for (String[] row : Tsv.read(folder, Tsv.LOADERS)) {
+      scenarios
+          .computeIfAbsent(
+              row[1] + ", " + row[2] + " threads, loader of " + row[3] + " ms",
+              each -> new LinkedHashMap<>())
+          .computeIfAbsent(row[0], each -> new ArrayList<>())
+          .add(row);
+    }
+    if (scenarios.isEmpty()) {
+      return;
+    }
+    line("");
+    line("## Loaders");
+    line("");
+    line(
+        "`get(key, loader)`: milliseconds until all threads have their values, the median and the");
+    line(
+        "range of the repetitions; ratio to Caffeine; how often a loader was called. Failed: a thread");
+    line("had no value at the limit, or an exception.");
+    line("");
+    List<List<String>> rows = new ArrayList<>();
+    scenarios.forEach(
+        (scenario, peers) -> {
+          List<String[]> reference = peers.get(Peer.CAFFEINE.label());
+          peers.forEach(
+              (peer, all) -> {
+                double median = median(sums(all, 5));
+                rows.add(
+                    List.of(
+                        scenario,
+                        peer,
+                        millis(all, 5),
+                        reference == null ? "-" : two(median / median(sums(reference, 5))),
+                        all.stream()
+                            .map(row -> row[6])
+                            .distinct()
+                            .collect(Collectors.joining(", ")),
+                        "" + all.stream().filter(row -> !row[7].isEmpty()).count()));
+              });
+        });
+    table(List.of("scenario", "cache", "ms", "ratio", "loads", "failed"), rows);
+  }
 
   private void failures() throws IOException {
     line("");

@@ -17,6 +17,7 @@ final class Tsv {
   static final String MEMORY = "memory.tsv";
   static final String RESTART = "restart.tsv";
   static final String HIT_RATIO = "hit-ratio.tsv";
+  static final String LOADERS = "loaders.tsv";
 
   private Tsv() {}
 

@@ -13,11 +13,15 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.luo4j.LiveUpdate;
+import org.luo4j.cache.WarmCache;
 
 /** Entries, stores that need no flags, and the report. */
 class BenchTest {
@@ -123,6 +127,71 @@ class BenchTest {
           .newDocumentBuilder()
           .parse(folder.resolve(chart + ".svg").toFile());
     }
+  }
+
+  @Test
+  void loadersAreCountedAndReported(@TempDir Path folder) throws Exception {
+    LoaderBenchmark.main(
+        new String[] {
+          "--output",
+          folder.toString(),
+          "--threads",
+          "4",
+          "--load-ms",
+          "1",
+          "--repetitions",
+          "1",
+          "--scenarios",
+          "different-keys,same-key"
+        });
+    List<String[]> rows = Tsv.read(folder, Tsv.LOADERS);
+    assertEquals(
+        List.of("4", "4", "4", "1", "1", "1"), rows.stream().map(row -> row[6]).toList(), "loads");
+    Report.main(new String[] {"--output", folder.toString()});
+    String text = Files.readString(folder.resolve("results.md"));
+    assertTrue(text.contains("| different-keys, 4 threads, loader of 1 ms | warmcache |"), text);
+  }
+
+  /** Two variants that are the same jars: the program's own. */
+  @Test
+  void comparesVariantsInLoadersOfTheirOwn() throws Exception {
+    String jars =
+        Stream.of(LiveUpdate.class, WarmCache.class)
+            .map(type -> type.getProtectionDomain().getCodeSource().getLocation().getPath())
+            .collect(Collectors.joining(":"));
+    try (VariantLoader one = new VariantLoader(Compare.paths(jars));
+        VariantLoader other = new VariantLoader(Compare.paths(jars))) {
+      Class<?> cache = one.loadClass(WarmCache.class.getName());
+      assertNotEquals(cache, WarmCache.class);
+      assertNotEquals(cache, other.loadClass(cache.getName()));
+      assertNotEquals(one.loop().getClass(), other.loop().getClass());
+    }
+    String output =
+        Compare.compare(
+            new String[] {
+              "--base",
+              jars,
+              "--present",
+              jars,
+              "--entries",
+              "100",
+              "--rounds",
+              "1",
+              "--seconds",
+              "0.01",
+              "--warmup-seconds",
+              "0.01",
+              "--slice-ms",
+              "1",
+              "--operations",
+              "get,mixed",
+              "--value-sizes",
+              "8",
+              "--min",
+              "1000"
+            });
+    assertTrue(output.contains("mixed     geometric mean "), output);
+    assertTrue(output.contains("FAILED: a geometric mean is below 1000.000"), output);
   }
 
   @Test
