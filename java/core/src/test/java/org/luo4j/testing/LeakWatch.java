@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
@@ -112,11 +113,13 @@ public final class LeakWatch implements ExecutionCondition, TestInstancePreConst
           context
               .getConfigurationParameter(PATIENCE_PROPERTY, Long::valueOf)
               .orElse((long) PATIENCE_MILLIS);
-      this.outer =
-          context
-              .getParent()
-              .map(parent -> parent.getStore(NAMESPACE).get(parent.getUniqueId(), Watch.class))
-              .orElse(null);
+      Watch found = null;
+      for (Optional<ExtensionContext> each = context.getParent();
+          found == null && each.isPresent();
+          each = each.get().getParent()) {
+        found = each.get().getStore(NAMESPACE).get(each.get().getUniqueId(), Watch.class);
+      }
+      this.outer = found;
     }
 
     @Override

@@ -147,7 +147,7 @@ class LeakWatchTest {
     void sharedMemory() throws IOException {
       Path shm = Path.of("/dev/shm");
       Assumptions.assumeTrue(Files.isWritable(shm), "there is no /dev/shm");
-      Path file = Files.createTempFile(shm, "luo4j-planted-", "");
+      Path file = Files.createTempFile(shm, "planted-" + ProcessHandle.current().pid() + "-", "");
       LEFT.push(() -> Files.delete(file));
     }
 
@@ -178,7 +178,7 @@ class LeakWatchTest {
     "daemon, daemon thread",
     "child, sleep 600",
     "temporaryFile, planted-",
-    "sharedMemory, /dev/shm/luo4j-planted-",
+    "sharedMemory, /dev/shm/planted-",
     "emulatorState, s-planted"
   })
   void aTestThatLeavesSomethingFailsAndNamesIt(String method, String named) {

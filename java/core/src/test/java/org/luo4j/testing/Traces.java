@@ -18,8 +18,10 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -53,7 +55,7 @@ final class Traces {
     /** Child processes. */
     CHILD,
     /**
-     * Entries of java.io.tmpdir, of /dev/shm that begin with luo4j, and files of the emulator's
+     * Entries of java.io.tmpdir, of /dev/shm, and files of the emulator's
      * default folder.
      */
     FILE
@@ -154,6 +156,9 @@ final class Traces {
   Map<String, String> since(Kind kind) {
     Map<String, String> now = new TreeMap<>(of(kind));
     now.keySet().removeAll(all.get(kind).keySet());
+    if (kind == Kind.FILE) {
+      now.keySet().removeIf(file -> file.startsWith(SHM + "/") && !isOwn(Path.of(file)));
+    }
     return now;
   }
 
@@ -335,6 +340,7 @@ final class Traces {
     return found;
   }
 
+  /** Those of /dev/shm with the path only: whose they are is asked of what is new. */
   private static Map<String, String> files() throws IOException {
     Map<String, String> found = new HashMap<>();
     if (!isTemporaryFolderShared()) {
@@ -347,9 +353,7 @@ final class Traces {
       addTree(TEMPORARY.resolve(EMULATOR), found);
     }
     for (String name : list(SHM)) {
-      if (name.startsWith("luo4j") && isOwn(SHM.resolve(name))) {
-        found.put(SHM + "/" + name, "file " + SHM + "/" + name);
-      }
+      found.put(SHM + "/" + name, "file " + SHM + "/" + name);
     }
     return found;
   }
@@ -379,8 +383,8 @@ final class Traces {
   }
 
   /**
-   * Whether an entry of /dev/shm, which all processes share, may be this one's: another user's is
-   * not, nor is one whose name has the pid of another process that lives.
+   * Whether an entry of /dev/shm, which all processes share, is this one's: its name has the pid
+   * that it is of, after a hyphen, or it appeared while no other JVM of this user was there.
    */
   private static boolean isOwn(Path path) {
     try {
@@ -394,11 +398,28 @@ final class Traces {
     Matcher number = PID.matcher(path.getFileName().toString());
     while (number.find()) {
       long pid = Long.parseLong(number.group());
-      if (pid != ProcessHandle.current().pid() && ProcessHandle.of(pid).isPresent()) {
+      if (pid == ProcessHandle.current().pid()) {
+        return true;
+      }
+      if (ProcessHandle.of(pid).isPresent()) {
         return false;
       }
     }
-    return true;
+    return !areOtherJvmsHere();
+  }
+
+  /** Whether JVMs run that are neither ancestors nor descendants of this one. */
+  private static boolean areOtherJvmsHere() {
+    Set<ProcessHandle> own = new HashSet<>();
+    for (Optional<ProcessHandle> each = Optional.of(ProcessHandle.current());
+        each.isPresent();
+        each = each.get().parent()) {
+      own.add(each.get());
+    }
+    ProcessHandle.current().descendants().forEach(own::add);
+    return ProcessHandle.allProcesses()
+        .filter(process -> !own.contains(process))
+        .anyMatch(process -> process.info().command().orElse("").endsWith("/java"));
   }
 
   private static List<String> list(Path folder) {
