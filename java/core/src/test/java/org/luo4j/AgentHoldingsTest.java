@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,6 +24,7 @@ class AgentHoldingsTest {
 
   private final AgentHoldings.Owner one = () -> 11;
   private final AgentHoldings.Owner other = () -> 12;
+  private final List<AutoCloseable> open = new ArrayList<>();
   private final List<String> log = new ArrayList<>();
 
   @TempDir Path folder;
@@ -34,6 +36,18 @@ class AgentHoldingsTest {
   void start() {
     luo = Emulated.in(folder);
     holdings = new AgentHoldings(luo, LIMITS, log::add);
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    holdings.close();
+    Emulated.close(open);
+  }
+
+  /** Closes it after the test. */
+  private <T extends AutoCloseable> T opened(T resource) {
+    open.add(resource);
+    return resource;
   }
 
   private void kexec() {
@@ -115,7 +129,7 @@ class AgentHoldingsTest {
 
   @Test
   void aSessionIsHandedOutInTheNextKernelAndNotCarriedTwice() throws Exception {
-    Session session = luo.createSession("clients-own");
+    Session session = opened(luo.createSession("clients-own"));
     session.preserveNew(MemFdOptions.named("m").size(4096), 7).close();
     assertEquals("", holdings.store(UID, "s", session, one));
     assertEquals("OUTGOING clients-own", taken("s", one));
@@ -124,7 +138,7 @@ class AgentHoldingsTest {
     assertEquals(1, holdings.preserveAll().size());
     assertThrows(
         AgentHoldings.Refused.class,
-        () -> holdings.store(UID, "t", luo.createSession("luo4j-agent.x"), one));
+        () -> holdings.store(UID, "t", opened(luo.createSession("luo4j-agent.x")), one));
     kexec();
     assertEquals("nothing", taken("s", one));
   }
@@ -166,7 +180,7 @@ class AgentHoldingsTest {
 
   @Test
   void aSecondAgentOfOneKernelHoldsOnlyAndSaysSo() throws Exception {
-    AgentHoldings second = new AgentHoldings(luo, LIMITS, log::add);
+    AgentHoldings second = opened(new AgentHoldings(luo, LIMITS, log::add));
     assertTrue(second.whyNoKexec().contains("EEXIST"), second.whyNoKexec());
     assertTrue(second.store(UID, "a", memfd(4096, 5), one).contains("EEXIST"));
     assertEquals("", store("a", 6));
@@ -178,7 +192,7 @@ class AgentHoldingsTest {
   @Test
   void whatCouldNotBePreservedIsTriedAgainBeforeTheKexec() throws Exception {
     MemFd memfd = memfd(4096, 9);
-    Session session = luo.createSession("holds-it");
+    Session session = opened(luo.createSession("holds-it"));
     session.preserve(memfd, 1);
     String why = holdings.store(UID, "a", memfd, one);
     assertTrue(why.contains("EBUSY"), why);
@@ -196,7 +210,7 @@ class AgentHoldingsTest {
     AgentHoldings.Busy busy = assertThrows(AgentHoldings.Busy.class, () -> taken("a", other));
     assertEquals(11, busy.pid());
     assertThrows(AgentHoldings.Busy.class, () -> holdings.drop(UID, "a", other));
-    MemFd offered = memfd(4096, 2);
+    MemFd offered = opened(memfd(4096, 2));
     assertThrows(AgentHoldings.Busy.class, () -> holdings.store(UID, "a", offered, other));
     assertTrue(offered.isOpen(), "a memfd that is refused stays the caller's");
     // Another user's name is another name.
@@ -224,13 +238,16 @@ class AgentHoldingsTest {
     for (int i = 0; i < 5; i++) {
       store("n" + i, i);
     }
-    AgentHoldings.Refused refused = assertThrows(AgentHoldings.Refused.class, () -> store("n5", 5));
+    AgentHoldings.Refused refused =
+        assertThrows(
+            AgentHoldings.Refused.class,
+            () -> holdings.store(UID, "n5", opened(memfd(4096, 5)), one));
     assertEquals(Errno.ENOSPC, refused.errno());
     assertTrue(refused.getMessage().contains("maxNamesPerUid"), refused.getMessage());
     assertThrows(AgentHoldings.Refused.class, () -> taken("n6", one));
     holdings.drop(UID, "n0", one);
     long left = (1 << 20) - 4 * 4096;
-    MemFd tooLarge = memfd(left + 1, 0);
+    MemFd tooLarge = opened(memfd(left + 1, 0));
     refused =
         assertThrows(AgentHoldings.Refused.class, () -> holdings.store(UID, "n0", tooLarge, one));
     assertTrue(refused.getMessage().contains("maxBytesPerUid"), refused.getMessage());

@@ -55,7 +55,9 @@ class DeviceBusyTest {
       try {
         Future<Session> session = threads.submit(() -> patient.createSession("waited"));
         other.close(device);
-        assertEquals("waited", session.get().name());
+        try (Session waited = session.get()) {
+          assertEquals("waited", waited.name());
+        }
       } finally {
         threads.shutdownNow();
       }
@@ -83,7 +85,12 @@ class DeviceBusyTest {
       List<Callable<String>> calls = new ArrayList<>();
       for (int i = 0; i < 64; i++) {
         String name = "turn-" + i;
-        calls.add(() -> shared.createSession(name).name());
+        calls.add(
+            () -> {
+              try (Session session = shared.createSession(name)) {
+                return session.name();
+              }
+            });
       }
       for (Future<String> call : threads.invokeAll(calls)) {
         assertTrue(call.get().startsWith("turn-"));

@@ -238,6 +238,7 @@ class HandoverTest {
     try (Kept again = next.find("aside").orElseThrow()) {
       assertFilled(again);
     }
+    next.find("cache").orElseThrow().close();
   }
 
   @Test
@@ -293,17 +294,21 @@ class HandoverTest {
         assertEquals(Handover.Holder.AGENT, first.holder());
         assertTrue(kept.protectsFrom().containsAll(Set.of(Loss.RESTART, Loss.CRASH)));
         fill(kept);
-        assertThrows(
-            LuoException.class, () -> process(Duration.ofMillis(30)).open("cache", OPTIONS));
+        try (Handover early = process(Duration.ofMillis(30))) {
+          assertThrows(LuoException.class, () -> early.open("cache", OPTIONS));
+        }
       }
       try (Handover next = process(Duration.ofSeconds(60));
           Kept kept = next.open("cache", OPTIONS)) {
         assertFilled(kept);
         kept.rename("aside").close();
-        assertEquals(Kept.Origin.NEW, next.open("cache", OPTIONS).origin());
+        try (Kept anew = next.open("cache", OPTIONS)) {
+          assertEquals(Kept.Origin.NEW, anew.origin());
+        }
       }
-      try (Handover last = process(Duration.ofSeconds(60))) {
-        assertFilled(last.find("aside").orElseThrow());
+      try (Handover last = process(Duration.ofSeconds(60));
+          Kept aside = last.find("aside").orElseThrow()) {
+        assertFilled(aside);
       }
     }
   }

@@ -32,14 +32,15 @@ class KilledInACallTest {
     }
     LiveUpdate luo = Emulated.in(folder);
     Session session = luo.createSession("after");
-    try (MemoryRegion region =
-        session.preserveNew(MemFdOptions.named("after").size(4096), 1).map()) {
+    try (MemFd memfd = session.preserveNew(MemFdOptions.named("after").size(4096), 1);
+        MemoryRegion region = memfd.map()) {
       region.putLong(8, call.ordinal());
     }
     luo.emulateKexec();
     LiveUpdate next = Emulated.in(folder);
     try (Session arrived = next.retrieveSession("after");
-        MemoryRegion region = arrived.retrieve(1).map()) {
+        MemFd memfd = arrived.retrieve(1);
+        MemoryRegion region = memfd.map()) {
       assertEquals(call.ordinal(), region.getLong(8));
     }
   }

@@ -150,9 +150,10 @@ class MemFdTest {
     assertEquals(
         Errno.EBADF, assertThrows(LuoException.class, () -> luo.adoptMemFd(1 << 24)).errno());
     if (bridge == BridgeType.EMULATOR) {
-      int session = luo.createSession("no memfd").fd();
-      LuoException e = assertThrows(LuoException.class, () -> luo.adoptMemFd(session));
-      assertEquals(Errno.EINVAL, e.errno());
+      try (Session session = luo.createSession("no memfd")) {
+        LuoException e = assertThrows(LuoException.class, () -> luo.adoptMemFd(session.fd()));
+        assertEquals(Errno.EINVAL, e.errno());
+      }
     } else {
       try (ForeignFiles file = ForeignFiles.regularFile()) {
         LuoException e = assertThrows(LuoException.class, () -> luo.adoptMemFd(file.fd()));
@@ -232,7 +233,8 @@ class MemFdTest {
 
   @Test
   void theLimitOfOpenFilesIsRefusedWithTheFix() {
-    MemFd memfd = Emulated.in(folder).createMemFd(MemFdOptions.named("many"));
+    LiveUpdate luo = Emulated.in(folder);
+    MemFd memfd = luo.createMemFd(MemFdOptions.named("many"));
     LuoException e =
         assertThrows(
             LuoException.class,
@@ -243,5 +245,6 @@ class MemFdTest {
             });
     assertEquals(Errno.EMFILE, e.errno());
     assertTrue(e.getMessage().contains("ulimit -n"), e.getMessage());
+    luo.emulateKexec(); // ends the process, and with it its fds
   }
 }

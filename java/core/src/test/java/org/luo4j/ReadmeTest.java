@@ -55,6 +55,7 @@ class ReadmeTest {
     assertTrue(run(after.get(1)).startsWith("7 "));
     assertTrue(run(after.get(2)).startsWith("1: the memfd is preserved"));
     assertEquals("", run(after.get(3)));
+    LiveUpdate.open().emulateKexec(); // ends the process, and with it what the examples hold
   }
 
   @Test
@@ -70,6 +71,10 @@ class ReadmeTest {
   }
 
   private String run(String statements) throws Exception {
-    return Examples.run(folder, List.of(LiveUpdate.class), statements);
+    String here =
+        statements.replace(
+            "createTempDirectory(",
+            "createTempDirectory(java.nio.file.Path.of(\"" + folder + "\"), ");
+    return Examples.run(folder, List.of(LiveUpdate.class), here);
   }
 }

@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,6 +22,8 @@ class SessionTest {
 
   @TempDir Path folder;
 
+  private final Deque<AutoCloseable> open = new ArrayDeque<>();
+
   private LiveUpdate luo;
 
   @BeforeEach
@@ -26,14 +31,33 @@ class SessionTest {
     luo = Emulated.in(folder);
   }
 
+  @AfterEach
+  void close() throws Exception {
+    Emulated.close(open);
+  }
+
+  /** Closes it after the test; the last opened first. */
+  private <T extends AutoCloseable> T opened(T resource) {
+    open.push(resource);
+    return resource;
+  }
+
+  private Session create(String name) {
+    return opened(luo.createSession(name));
+  }
+
+  private Session retrieve(LiveUpdate next, String name) {
+    return opened(next.retrieveSession(name));
+  }
+
   private MemFd memfd(long size) {
-    return luo.createMemFd(MemFdOptions.named("test").size(size));
+    return opened(luo.createMemFd(MemFdOptions.named("test").size(size)));
   }
 
   @Test
   void whatIsPreservedArrivesAfterAKexec() {
-    Session session = luo.createSession("cache");
-    MemFd memfd = session.preserveNew(MemFdOptions.named("memory").size(1 << 20), 7);
+    Session session = create("cache");
+    MemFd memfd = opened(session.preserveNew(MemFdOptions.named("memory").size(1 << 20), 7));
     try (MemoryRegion region = memfd.map()) {
       region.putLong(4096, 42);
     }
@@ -67,7 +91,7 @@ class SessionTest {
 
   @Test
   void everythingOfTheOldKernelIsDeadAfterTheKexec() {
-    Session session = luo.createSession("old");
+    Session session = create("old");
     MemFd memfd = memfd(1);
     luo.emulateKexec();
     assertEquals(Errno.EBADF, assertThrows(LuoException.class, memfd::size).errno());
@@ -78,7 +102,7 @@ class SessionTest {
 
   @Test
   void aNameInUseIsSessionExists() {
-    luo.createSession("twice");
+    create("twice");
     LuoException.SessionExists e =
         assertThrows(LuoException.SessionExists.class, () -> luo.createSession("twice"));
     assertEquals(Errno.EEXIST, e.errno());
@@ -88,16 +112,16 @@ class SessionTest {
 
   @Test
   void aSessionRetrievedTwiceIsSaid() {
-    luo.createSession("once");
+    create("once");
     luo.emulateKexec();
     LiveUpdate next = Emulated.in(folder);
-    next.retrieveSession("once");
+    retrieve(next, "once");
     assertThrows(LuoException.SessionAlreadyRetrieved.class, () -> next.retrieveSession("once"));
   }
 
   @Test
   void tokensInUseFilesPreservedAndFrozenSizesAreNamed() {
-    Session session = luo.createSession("refusals");
+    Session session = create("refusals");
     MemFd memfd = memfd(10);
     session.preserve(memfd, 1);
     assertThrows(LuoException.TokenInUse.class, () -> session.preserve(memfd(1), 1));
@@ -112,8 +136,8 @@ class SessionTest {
 
   @Test
   void aHugetlbMemfdIsNotPreservable() {
-    MemFd memfd = luo.createMemFd(MemFdOptions.named("huge").hugeTlb(0));
-    Session session = luo.createSession("hugetlb");
+    MemFd memfd = opened(luo.createMemFd(MemFdOptions.named("huge").hugeTlb(0)));
+    Session session = create("hugetlb");
     assertEquals(
         Errno.ENOENT,
         assertThrows(LuoException.NotPreservable.class, () -> session.preserve(memfd, 1)).errno());
@@ -122,7 +146,7 @@ class SessionTest {
   @Test
   void aFileOver16TiBIsNotPreservable() {
     MemFd memfd = memfd(17L << 40);
-    Session session = luo.createSession("efbig");
+    Session session = create("efbig");
     assertEquals(
         Errno.EFBIG,
         assertThrows(LuoException.NotPreservable.class, () -> session.preserve(memfd, 1)).errno());
@@ -130,21 +154,21 @@ class SessionTest {
 
   @Test
   void callsOnTheWrongKindAreNamed() {
-    Session outgoing = luo.createSession("kind");
+    Session outgoing = create("kind");
     assertThrows(LuoException.WrongSessionKind.class, () -> outgoing.retrieve(1));
     assertThrows(LuoException.WrongSessionKind.class, outgoing::finish);
     luo.emulateKexec();
     LiveUpdate next = Emulated.in(folder);
-    Session incoming = next.retrieveSession("kind");
-    MemFd memfd = next.createMemFd(MemFdOptions.named("test"));
+    Session incoming = retrieve(next, "kind");
+    MemFd memfd = opened(next.createMemFd(MemFdOptions.named("test")));
     assertThrows(LuoException.WrongSessionKind.class, () -> incoming.preserve(memfd, 1));
   }
 
   @Test
   void anUnknownTokenIsNoSuchToken() {
-    luo.createSession("tokens");
+    create("tokens");
     luo.emulateKexec();
-    Session incoming = Emulated.in(folder).retrieveSession("tokens");
+    Session incoming = retrieve(Emulated.in(folder), "tokens");
     LuoException.NoSuchToken e =
         assertThrows(LuoException.NoSuchToken.class, () -> incoming.retrieve(-1));
     assertTrue(e.getMessage().contains("0xffffffffffffffff"), e.getMessage());
@@ -152,21 +176,21 @@ class SessionTest {
 
   @Test
   void tokensZeroAndAllOnesAreTokens() {
-    Session session = luo.createSession("tokens");
+    Session session = create("tokens");
     session.preserve(memfd(3), 0);
     session.preserve(memfd(4), -1);
     luo.emulateKexec();
-    Session incoming = Emulated.in(folder).retrieveSession("tokens");
-    assertEquals(3, incoming.retrieve(0).size());
-    assertEquals(4, incoming.retrieve(-1).size());
+    Session incoming = retrieve(Emulated.in(folder), "tokens");
+    assertEquals(3, opened(incoming.retrieve(0)).size());
+    assertEquals(4, opened(incoming.retrieve(-1)).size());
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"x", "é", "63 bytes"})
   void goodNamesAreKept(String name) {
     String full = name.equals("63 bytes") ? "n".repeat(63) : name;
-    Session session = luo.createSession(full);
-    assertEquals(full, luo.adoptSession(session.duplicate().fd()).name());
+    Session session = create(full);
+    assertEquals(full, opened(luo.adoptSession(session.duplicate().fd())).name());
   }
 
   @Test
@@ -207,16 +231,16 @@ class SessionTest {
 
   @Test
   void anAdoptedSessionIsOfItsKind() {
-    Session outgoing = luo.createSession("adopted");
-    Session adopted = luo.adoptSession(outgoing.duplicate().fd());
+    Session outgoing = create("adopted");
+    Session adopted = opened(luo.adoptSession(outgoing.duplicate().fd()));
     assertEquals(Session.Kind.OUTGOING, adopted.kind());
     assertEquals("adopted", adopted.name());
     adopted.preserve(memfd(1), 1);
     luo.emulateKexec();
     LiveUpdate next = Emulated.in(folder);
-    Session incoming = next.adoptSession(next.retrieveSession("adopted").duplicate().fd());
+    Session incoming = opened(next.adoptSession(retrieve(next, "adopted").duplicate().fd()));
     assertEquals(Session.Kind.INCOMING, incoming.kind());
-    assertEquals(1, incoming.retrieve(1).size());
+    assertEquals(1, opened(incoming.retrieve(1)).size());
   }
 
   @Test
@@ -233,7 +257,7 @@ class SessionTest {
 
   @Test
   void aClosedSessionSaysSo() {
-    Session session = luo.createSession("closed");
+    Session session = create("closed");
     session.close();
     session.close();
     assertFalse(session.isOpen());
@@ -250,26 +274,26 @@ class SessionTest {
   void aClosedMemfdCannotBePreserved() {
     MemFd memfd = memfd(1);
     memfd.close();
-    Session session = luo.createSession("closed-memfd");
+    Session session = create("closed-memfd");
     assertThrows(IllegalStateException.class, () -> session.preserve(memfd, 1));
     session.preserve(memfd(1), 1);
   }
 
   @Test
   void aDuplicateHoldsTheSession() {
-    Session session = luo.createSession("held");
-    Session duplicate = session.duplicate();
+    Session session = create("held");
+    Session duplicate = opened(session.duplicate());
     session.preserve(memfd(5), 1);
     session.close();
     luo.emulateKexec();
     assertTrue(duplicate.isOpen());
-    assertEquals(5, Emulated.in(folder).retrieveSession("held").retrieve(1).size());
+    assertEquals(5, opened(retrieve(Emulated.in(folder), "held").retrieve(1)).size());
   }
 
   @Test
   void aMemfdOfAnotherBridgeIsRefused(@TempDir Path other) {
-    MemFd foreign = Emulated.in(other).createMemFd(MemFdOptions.named("foreign"));
-    Session session = luo.createSession("mixed");
+    MemFd foreign = opened(Emulated.in(other).createMemFd(MemFdOptions.named("foreign")));
+    Session session = create("mixed");
     IllegalArgumentException e =
         assertThrows(IllegalArgumentException.class, () -> session.preserve(foreign, 1));
     assertTrue(e.getMessage().contains("different bridges"), e.getMessage());
@@ -277,11 +301,11 @@ class SessionTest {
 
   @Test
   void preserveNewThatFailsLeavesNothing() {
-    Session session = luo.createSession("nothing");
+    Session session = create("nothing");
     session.preserve(memfd(1), 1);
     assertThrows(
         LuoException.TokenInUse.class,
         () -> session.preserveNew(MemFdOptions.named("late").size(1), 1));
-    session.preserveNew(MemFdOptions.named("late").size(1), 2);
+    session.preserveNew(MemFdOptions.named("late").size(1), 2).close();
   }
 }

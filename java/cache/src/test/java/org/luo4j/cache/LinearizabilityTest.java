@@ -45,7 +45,7 @@ class LinearizabilityTest {
     public Path createTempDirectory(AnnotatedElementContext element, ExtensionContext test)
         throws IOException {
       return Files.isWritable(SHM)
-          ? Files.createTempDirectory(SHM, "luo4j-")
+          ? Files.createTempDirectory(SHM, "luo4j-" + ProcessHandle.current().pid() + "-")
           : Files.createTempDirectory("luo4j-");
     }
   }

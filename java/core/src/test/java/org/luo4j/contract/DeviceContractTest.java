@@ -9,6 +9,7 @@ import static org.luo4j.contract.Contract.struct;
 
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,11 @@ class DeviceContractTest {
   @BeforeAll
   static void open() {
     bridge = Subject.open();
+  }
+
+  @AfterAll
+  static void closeBridge() {
+    Subject.close(bridge);
   }
 
   @AfterEach

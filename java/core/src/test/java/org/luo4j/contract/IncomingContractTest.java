@@ -9,6 +9,7 @@ import static org.luo4j.contract.Contract.field;
 import static org.luo4j.contract.Contract.struct;
 import static org.luo4j.contract.IncomingFixtures.PAGE;
 
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,11 @@ class IncomingContractTest {
   @BeforeAll
   static void open() {
     bridge = Subject.openAfterKexec();
+  }
+
+  @AfterAll
+  static void closeBridge() {
+    Subject.close(bridge);
   }
 
   @AfterEach

@@ -10,6 +10,7 @@ import static org.luo4j.contract.Contract.cString;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,11 @@ class MemFdContractTest {
   @BeforeAll
   static void open() {
     bridge = Subject.open();
+  }
+
+  @AfterAll
+  static void closeBridge() {
+    Subject.close(bridge);
   }
 
   @AfterEach

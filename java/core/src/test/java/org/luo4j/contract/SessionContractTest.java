@@ -11,6 +11,7 @@ import static org.luo4j.contract.Contract.struct;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -31,6 +32,11 @@ class SessionContractTest {
   @BeforeAll
   static void open() {
     bridge = Subject.open();
+  }
+
+  @AfterAll
+  static void closeBridge() {
+    Subject.close(bridge);
   }
 
   @AfterEach

@@ -55,6 +55,14 @@ final class Subject {
     return open(folder);
   }
 
+  /** Ends what was opened: the emulated process, and its machine. */
+  static void close(Bridge bridge) {
+    if (bridge instanceof Emulator emulator) {
+      emulator.close();
+      FileUtils.deleteQuietly(emulator.directory().toFile());
+    }
+  }
+
   private static Emulator open(Path folder) {
     try {
       return Emulator.open(folder);
@@ -76,10 +84,7 @@ final class Subject {
 
   private static Path newFolder() {
     try {
-      Path folder = Files.createTempDirectory("luo4j-contract-");
-      Runtime.getRuntime()
-          .addShutdownHook(new Thread(() -> FileUtils.deleteQuietly(folder.toFile())));
-      return folder;
+      return Files.createTempDirectory("luo4j-contract-");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

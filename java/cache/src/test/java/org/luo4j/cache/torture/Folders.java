@@ -14,11 +14,13 @@ final class Folders {
 
   private Folders() {}
 
+  /** Its name has the pid of this process, so that others can tell whose it is. */
   static Path create() throws IOException {
     Path shm = Path.of("/dev/shm");
+    String prefix = "luo4j-torture-" + ProcessHandle.current().pid() + "-";
     return Files.isWritable(shm)
-        ? Files.createTempDirectory(shm, "luo4j-torture-")
-        : Files.createTempDirectory("luo4j-torture-");
+        ? Files.createTempDirectory(shm, prefix)
+        : Files.createTempDirectory(prefix);
   }
 
   /** Deletes what is in a folder that has no folders in it. */
