@@ -2,15 +2,10 @@
 package org.luo4j;
 
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -28,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * Holds the memfds and LUO sessions of services on a host without systemd: while a service is
@@ -173,7 +169,7 @@ public final class Agent implements AutoCloseable {
   private final Builder settings;
   private final Consumer<String> log;
   private final KexecCommand kexec;
-  private final FileChannel lockFile;
+  private final AgentLock lockFile;
   private final int ownUid;
   private final Set<Integer> allowed;
   private final AgentHoldings holdings;
@@ -392,10 +388,10 @@ public final class Agent implements AutoCloseable {
     if (luo.provider() == Provider.EMULATOR) {
       throw Refusal.LISTEN.exception(-Errno.ENOSYS, settings.socket.toString());
     }
-    checkFolderOf(settings.socket);
-    this.lockFile = lock(settings.socket);
+    this.lockFile = AgentLock.of(bridge, settings.socket);
     AgentHoldings held = null;
     Descriptor socket = null;
+    boolean started = false;
     try {
       long bytes = settings.maxBytesPerUid > 0 ? settings.maxBytesPerUid : halfOfMemory();
       held =
@@ -407,20 +403,29 @@ public final class Agent implements AutoCloseable {
         Files.setPosixFilePermissions(
             settings.socket, PosixFilePermissions.fromString("rw-rw-rw-"));
       }
-    } catch (IOException | RuntimeException e) {
-      if (socket != null) {
-        socket.close();
+      this.holdings = held;
+      this.listener = socket;
+      this.acceptor = daemon(this::accept, "luo4j-agent-accept");
+      acceptor.start();
+      started = true;
+    } finally {
+      if (!started) {
+        giveUp(socket, held);
       }
-      if (held != null) {
-        held.close();
-      }
-      lockFile.close();
-      throw e;
     }
-    this.holdings = held;
-    this.listener = socket;
-    this.acceptor = daemon(this::accept, "luo4j-agent-accept");
-    acceptor.start();
+  }
+
+  /** Closes what an agent that does not start has, the lock last. */
+  private void giveUp(@Nullable Descriptor socket, @Nullable AgentHoldings held)
+      throws IOException {
+    try (lockFile) {
+      try (held) {
+        if (socket != null) {
+          socket.close();
+          Files.deleteIfExists(settings.socket);
+        }
+      }
+    }
   }
 
   private static byte[] address(Path socket) {
@@ -438,51 +443,17 @@ public final class Agent implements AutoCloseable {
     return address;
   }
 
-  private static void checkFolderOf(Path socket) throws IOException {
-    Path folder = socket.getParent();
-    if (folder == null) {
-      throw new IllegalArgumentException("socket " + socket + " must be a file in a folder");
-    }
-    Files.createDirectories(
-        folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
-    Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(folder);
-    if (permissions.contains(PosixFilePermission.OTHERS_WRITE)
-        || permissions.contains(PosixFilePermission.GROUP_WRITE)) {
-      throw new IOException(
-          "others can write the folder "
-              + folder
-              + ", and could put their socket there: use one of the agent's own, as "
-              + DEFAULT_SOCKET.getParent());
-    }
-  }
-
-  /** Makes this the only agent with the socket, until its end. */
-  private static FileChannel lock(Path socket) throws IOException {
-    Path path = socket.resolveSibling(socket.getFileName() + ".lock");
-    FileChannel channel =
-        FileChannel.open(
-            path,
-            Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    FileLock held = null;
-    try {
-      held = channel.tryLock();
-    } catch (OverlappingFileLockException e) {
-      // An agent of this JVM.
-    } finally {
-      if (held == null) {
-        channel.close();
-      }
-    }
-    if (held == null) {
-      throw new IllegalStateException(
-          "another agent has " + path + ": stop it, or choose another socket");
-    }
-    return channel;
-  }
-
   private static long halfOfMemory() throws IOException {
-    for (String line : Files.readAllLines(Path.of("/proc/meminfo"))) {
+    List<String> lines;
+    try {
+      lines = Files.readAllLines(Path.of("/proc/meminfo"));
+    } catch (IOException e) {
+      throw new IOException(
+          "the default of maxBytesPerUid, half of the machine's memory, is not known, as"
+              + " /proc/meminfo cannot be read: mount /proc, or set maxBytesPerUid",
+          e);
+    }
+    for (String line : lines) {
       if (line.startsWith("MemTotal:")) {
         return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024 / 2;
       }
@@ -539,10 +510,8 @@ public final class Agent implements AutoCloseable {
     lock.lock();
     try {
       if (!closed) {
-        changed.awaitNanos(ACCEPT_PAUSE_NANOS);
+        Uninterrupted.until(System.nanoTime() + ACCEPT_PAUSE_NANOS, changed::awaitNanos);
       }
-    } catch (InterruptedException e) {
-      // Nobody interrupts this thread; the loop looks at closed.
     } finally {
       lock.unlock();
     }
@@ -976,14 +945,11 @@ public final class Agent implements AutoCloseable {
         if (late.isEmpty() || left <= 0) {
           break;
         }
-        changed.awaitNanos(left);
+        Uninterrupted.until(end, changed::awaitNanos);
         if (closed) {
           throw new IOException("the agent is closed");
         }
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("the thread was interrupted while clients got ready", e);
     } finally {
       lock.unlock();
     }
@@ -1054,22 +1020,15 @@ public final class Agent implements AutoCloseable {
     listener.result(bridge::shutdown);
     ending.forEach(Connection::shutdown);
     long end = System.nanoTime() + CLOSE_NANOS;
-    join(acceptor, end);
-    ending.forEach(connection -> join(connection.thread, end));
-    listener.close();
+    Uninterrupted.join(acceptor, end);
+    ending.forEach(connection -> Uninterrupted.join(connection.thread, end));
     try (lockFile) {
-      Files.deleteIfExists(settings.socket);
-    } catch (IOException e) {
-      log.accept("cannot remove " + settings.socket + ": " + e);
-    }
-    holdings.close();
-  }
-
-  private static void join(Thread thread, long end) {
-    try {
-      thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())));
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      try (holdings) {
+        listener.close();
+        Files.deleteIfExists(settings.socket);
+      } catch (IOException e) {
+        log.accept("cannot remove " + settings.socket + ": " + e);
+      }
     }
   }
 

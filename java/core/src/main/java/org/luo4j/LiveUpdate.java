@@ -9,12 +9,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Uninterrupted;
 import org.luo4j.internal.emulator.Emulator;
 import org.luo4j.internal.select.Selection;
 
@@ -526,14 +526,9 @@ public final class LiveUpdate {
   }
 
   private void lockDevice(long deadline) {
-    try {
-      if (DEVICE.tryLock(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS)) {
-        return;
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    if (!Uninterrupted.until(deadline, left -> DEVICE.tryLock(left, TimeUnit.NANOSECONDS))) {
+      throw busy("another thread of this JVM uses it, waited " + deviceTimeout);
     }
-    throw busy("another thread of this JVM uses it");
   }
 
   private int openDevice(long deadline) {
@@ -549,10 +544,7 @@ public final class LiveUpdate {
       if (deadline - System.nanoTime() <= 0) {
         throw busy("waited " + deviceTimeout);
       }
-      if (Thread.currentThread().isInterrupted()) {
-        throw busy("the thread was interrupted while waiting");
-      }
-      LockSupport.parkNanos(Math.min(pause, Math.max(1, deadline - System.nanoTime())));
+      Uninterrupted.pause(Math.min(pause, Math.max(1, deadline - System.nanoTime())));
       pause = Math.min(pause * 2, 20_000_000);
     }
   }
