@@ -199,20 +199,26 @@ public final class Agent implements AutoCloseable {
   }
 
   /**
-   * What an agent is like. Not for use by several threads.
+   * What an agent is like. Each setting can be made once: a second time is an {@link
+   * IllegalStateException}; {@link #allow} adds users. Not for use by several threads.
    *
    * @since 0.1.0
    */
   public static final class Builder {
+    private static final int MAX_CONNECTIONS = 256;
+    private static final int MAX_CONNECTIONS_PER_UID = 64;
+    private static final int MAX_NAMES_PER_UID = 64;
+    private static final Duration HELLO_TIMEOUT = Duration.ofSeconds(5);
+
     private final LiveUpdate luo;
-    private Path socket = DEFAULT_SOCKET;
+    private @Nullable Path socket;
     private final Set<Integer> allowed = new HashSet<>();
-    private int maxConnections = 256;
-    private int maxConnectionsPerUid = 64;
-    private int maxNamesPerUid = 64;
-    private long maxBytesPerUid;
-    private int maxMessageBytes = AgentMessage.BYTES_MAX;
-    private Duration helloTimeout = Duration.ofSeconds(5);
+    private @Nullable Integer maxConnections;
+    private @Nullable Integer maxConnectionsPerUid;
+    private @Nullable Integer maxNamesPerUid;
+    private @Nullable Long maxBytesPerUid;
+    private @Nullable Integer maxMessageBytes;
+    private @Nullable Duration helloTimeout;
     private @Nullable Path kexecProgram;
     private @Nullable KexecCommand kexec;
     private long sendMillis = 10_000;
@@ -231,7 +237,7 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder socket(Path path) {
-      this.socket = path.toAbsolutePath();
+      this.socket = Settings.once(this.socket, path.toAbsolutePath(), "socket");
       return this;
     }
 
@@ -260,7 +266,8 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder maxConnections(int count) {
-      this.maxConnections = positive(count, "maxConnections");
+      this.maxConnections =
+          Settings.once(this.maxConnections, positive(count, "maxConnections"), "maxConnections");
       return this;
     }
 
@@ -271,7 +278,11 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder maxConnectionsPerUid(int count) {
-      this.maxConnectionsPerUid = positive(count, "maxConnectionsPerUid");
+      this.maxConnectionsPerUid =
+          Settings.once(
+              this.maxConnectionsPerUid,
+              positive(count, "maxConnectionsPerUid"),
+              "maxConnectionsPerUid");
       return this;
     }
 
@@ -282,7 +293,8 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder maxNamesPerUid(int count) {
-      this.maxNamesPerUid = positive(count, "maxNamesPerUid");
+      this.maxNamesPerUid =
+          Settings.once(this.maxNamesPerUid, positive(count, "maxNamesPerUid"), "maxNamesPerUid");
       return this;
     }
 
@@ -298,7 +310,7 @@ public final class Agent implements AutoCloseable {
       if (bytes < 1) {
         throw new IllegalArgumentException("maxBytesPerUid " + bytes + " must be 1 or more");
       }
-      this.maxBytesPerUid = bytes;
+      this.maxBytesPerUid = Settings.once(this.maxBytesPerUid, bytes, "maxBytesPerUid");
       return this;
     }
 
@@ -312,7 +324,9 @@ public final class Agent implements AutoCloseable {
       if (bytes < 512) {
         throw new IllegalArgumentException("maxMessageBytes " + bytes + " must be 512 or more");
       }
-      this.maxMessageBytes = Math.min(bytes, AgentMessage.BYTES_MAX);
+      this.maxMessageBytes =
+          Settings.once(
+              this.maxMessageBytes, Math.min(bytes, AgentMessage.BYTES_MAX), "maxMessageBytes");
       return this;
     }
 
@@ -326,7 +340,7 @@ public final class Agent implements AutoCloseable {
       if (timeout.toMillis() < 1) {
         throw new IllegalArgumentException("helloTimeout " + timeout + " must be 1 ms or more");
       }
-      this.helloTimeout = timeout;
+      this.helloTimeout = Settings.once(this.helloTimeout, timeout, "helloTimeout");
       return this;
     }
 
@@ -337,7 +351,8 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder kexecProgram(Path program) {
-      this.kexecProgram = program.toAbsolutePath();
+      this.kexecProgram =
+          Settings.once(this.kexecProgram, program.toAbsolutePath(), "kexecProgram");
       return this;
     }
 
@@ -355,6 +370,30 @@ public final class Agent implements AutoCloseable {
     Builder log(Consumer<String> lines) {
       this.log = lines;
       return this;
+    }
+
+    private Path socket() {
+      return Objects.requireNonNullElse(socket, DEFAULT_SOCKET);
+    }
+
+    private int maxConnections() {
+      return Objects.requireNonNullElse(maxConnections, MAX_CONNECTIONS);
+    }
+
+    private int maxConnectionsPerUid() {
+      return Objects.requireNonNullElse(maxConnectionsPerUid, MAX_CONNECTIONS_PER_UID);
+    }
+
+    private int maxNamesPerUid() {
+      return Objects.requireNonNullElse(maxNamesPerUid, MAX_NAMES_PER_UID);
+    }
+
+    private int maxMessageBytes() {
+      return Objects.requireNonNullElse(maxMessageBytes, AgentMessage.BYTES_MAX);
+    }
+
+    private Duration helloTimeout() {
+      return Objects.requireNonNullElse(helloTimeout, HELLO_TIMEOUT);
     }
 
     private static int positive(int count, String name) {
@@ -384,24 +423,24 @@ public final class Agent implements AutoCloseable {
     this.log = new LogLimit(settings.log);
     this.kexec = settings.kexec != null ? settings.kexec : new KexecTools(settings.kexecProgram);
     this.allowed = Set.copyOf(settings.allowed);
-    byte[] address = address(settings.socket);
+    byte[] address = address(settings.socket());
     if (luo.provider() == Provider.EMULATOR) {
-      throw Refusal.LISTEN.exception(-Errno.ENOSYS, settings.socket.toString());
+      throw Refusal.LISTEN.exception(-Errno.ENOSYS, settings.socket().toString());
     }
-    this.lockFile = AgentLock.of(bridge, settings.socket);
+    this.lockFile = AgentLock.of(bridge, settings.socket());
     AgentHoldings held = null;
     Descriptor socket = null;
     boolean started = false;
     try {
-      long bytes = settings.maxBytesPerUid > 0 ? settings.maxBytesPerUid : halfOfMemory();
+      long bytes = settings.maxBytesPerUid != null ? settings.maxBytesPerUid : halfOfMemory();
       held =
           new AgentHoldings(
-              luo, new AgentHoldings.Limits(settings.maxNamesPerUid, bytes), settings.log);
+              luo, new AgentHoldings.Limits(settings.maxNamesPerUid(), bytes), settings.log);
       socket = listen(address);
-      this.ownUid = (Integer) Files.getAttribute(settings.socket, "unix:uid");
+      this.ownUid = (Integer) Files.getAttribute(settings.socket(), "unix:uid");
       if (!allowed.isEmpty()) {
         Files.setPosixFilePermissions(
-            settings.socket, PosixFilePermissions.fromString("rw-rw-rw-"));
+            settings.socket(), PosixFilePermissions.fromString("rw-rw-rw-"));
       }
       this.holdings = held;
       this.listener = socket;
@@ -422,7 +461,7 @@ public final class Agent implements AutoCloseable {
       try (held) {
         if (socket != null) {
           socket.close();
-          Files.deleteIfExists(settings.socket);
+          Files.deleteIfExists(settings.socket());
         }
       }
     }
@@ -462,7 +501,7 @@ public final class Agent implements AutoCloseable {
   }
 
   private Descriptor listen(byte[] address) throws IOException {
-    Path path = settings.socket;
+    Path path = settings.socket();
     if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
       int mode = (Integer) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
       if ((mode & 0170000) != 0140000) {
@@ -559,10 +598,10 @@ public final class Agent implements AutoCloseable {
         others += isControl(each.uid) ? 0 : 1;
         same += each.uid == uid ? 1 : 0;
       }
-      if (same >= settings.maxConnectionsPerUid) {
+      if (same >= settings.maxConnectionsPerUid()) {
         return "its uid has " + same + " connections, as many as it may (maxConnectionsPerUid)";
       }
-      if (!control && others >= settings.maxConnections) {
+      if (!control && others >= settings.maxConnections()) {
         return "there are " + others + " connections, as many as may be (maxConnections)";
       }
       if (closed) {
@@ -652,10 +691,10 @@ public final class Agent implements AutoCloseable {
     }
 
     private void serve() {
-      byte[] buffer = new byte[settings.maxMessageBytes];
+      byte[] buffer = new byte[settings.maxMessageBytes()];
       int[] fds = new int[1];
       boolean greeted = false;
-      setTimeout(settings.helloTimeout.toMillis());
+      setTimeout(settings.helloTimeout().toMillis());
       while (!ending) {
         int length = (int) socket.result(fd -> bridge.receive(fd, buffer, fds));
         if (length == -Errno.EAGAIN && greeted) {
@@ -667,9 +706,12 @@ public final class Agent implements AutoCloseable {
         if (length < 0) {
           end(
               length == -Errno.EMSGSIZE
-                  ? "a message has more than " + buffer.length + " bytes, or more than an fd"
+                  ? "a message has more than "
+                      + buffer.length
+                      + " bytes, more than an fd, or one for which the agent's limit of open files"
+                      + " (ulimit -n) left no room"
                   : length == -Errno.EAGAIN
-                      ? "it said nothing for " + settings.helloTimeout
+                      ? "it said nothing for " + settings.helloTimeout()
                       : "receive: " + Errno.describe(-length));
           return;
         }
@@ -1025,9 +1067,9 @@ public final class Agent implements AutoCloseable {
     try (lockFile) {
       try (holdings) {
         listener.close();
-        Files.deleteIfExists(settings.socket);
+        Files.deleteIfExists(settings.socket());
       } catch (IOException e) {
-        log.accept("cannot remove " + settings.socket + ": " + e);
+        log.accept("cannot remove " + settings.socket() + ": " + e);
       }
     }
   }
@@ -1035,7 +1077,7 @@ public final class Agent implements AutoCloseable {
   /** Where it listens. */
   @Override
   public String toString() {
-    return "Agent[" + settings.socket + "]";
+    return "Agent[" + settings.socket() + "]";
   }
 
   /** At most so many lines a second; of the others, how many they were. */

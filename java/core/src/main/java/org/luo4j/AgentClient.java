@@ -59,6 +59,9 @@ public final class AgentClient implements AutoCloseable {
   /** How long an update may take beside the clients' time to get ready. */
   private static final Duration UPDATE_PATIENCE = Duration.ofMinutes(10);
 
+  private static final String NO_ROOM =
+      "this process had no room for the fd that came: raise its limit of open files (ulimit -n)";
+
   private static final long SOCKET_MILLIS = 10_000;
   private static final long FIRST_PAUSE = TimeUnit.MILLISECONDS.toNanos(5);
   private static final long LONGEST_PAUSE = TimeUnit.MILLISECONDS.toNanos(500);
@@ -238,8 +241,8 @@ public final class AgentClient implements AutoCloseable {
     try {
       keep(name, new Kept(memfd.duplicate(), null));
       return memfd;
-    } catch (RuntimeException e) {
-      memfd.close();
+    } catch (Throwable e) {
+      Undo.close(e, memfd);
       throw e;
     }
   }
@@ -251,8 +254,8 @@ public final class AgentClient implements AutoCloseable {
       boolean storable = session.kind() == Session.Kind.OUTGOING;
       keep(name, new Kept(null, storable ? session.duplicate() : null));
       return session;
-    } catch (RuntimeException e) {
-      session.close();
+    } catch (Throwable e) {
+      Undo.close(e, session);
       throw e;
     }
   }
@@ -264,7 +267,7 @@ public final class AgentClient implements AutoCloseable {
   private <T> T adopted(int fd, Adoption<T> adoption) {
     try {
       return adoption.of(fd);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       bridge.close(fd);
       throw e;
     }
@@ -633,10 +636,11 @@ public final class AgentClient implements AutoCloseable {
           if (greet(to) && storeAgain(to)) {
             read(to);
           }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
           LOG.log(System.Logger.Level.WARNING, "the connection to the agent at " + path, e);
+        } finally {
+          ended(to);
         }
-        ended(to);
       }
       pause = System.nanoTime() - began > SETTLED ? FIRST_PAUSE : pause;
       lock.lock();
@@ -822,6 +826,9 @@ public final class AgentClient implements AutoCloseable {
     int length = (int) from.result(fd -> bridge.receive(fd, buffer, fds));
     if (length == -Errno.EAGAIN) {
       return null;
+    }
+    if (length == -Errno.EMSGSIZE) {
+      return new Reply(AgentMessage.refused(Errno.EMFILE, NO_ROOM), -1);
     }
     if (length <= 0) {
       return ENDED;

@@ -42,8 +42,8 @@ final class Sessions {
     try {
       session.preserve(memory, TOKEN);
       return session;
-    } catch (RuntimeException e) {
-      session.close();
+    } catch (Throwable e) {
+      Undo.close(e, session);
       throw e;
     }
   }
@@ -74,8 +74,13 @@ final class Sessions {
   MemFd retrieve(String name) {
     try (Session session = luo.retrieveSession(name)) {
       MemFd memory = session.retrieve(TOKEN);
-      session.finish();
-      return memory;
+      try {
+        session.finish();
+        return memory;
+      } catch (Throwable e) {
+        Undo.close(e, memory);
+        throw e;
+      }
     }
   }
 }
