@@ -9,6 +9,9 @@ import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Uninterrupted {
 
+  /** Of work that an interrupt stops, before another thread does it. */
+  private static final int ATTEMPTS = 3;
+
   private Uninterrupted() {}
 
   /** Work with channels. It opens each channel that it uses, and can be run again. */
@@ -38,21 +44,53 @@ public final class Uninterrupted {
     T upTo(long nanos) throws InterruptedException;
   }
 
-  /** Runs the work, again from its start whenever an interrupt has closed a channel in it. */
+  /**
+   * Runs the work, again from its start when an interrupt has closed a channel in it. Where one
+   * interrupt follows another, a thread that nobody else knows runs it.
+   */
   public static <T extends @Nullable Object> T io(Io<T> work) throws IOException {
     boolean interrupted = Thread.interrupted();
     try {
-      while (true) {
+      for (int i = 0; i < ATTEMPTS; i++) {
         try {
           return work.run();
         } catch (ClosedByInterruptException e) {
           interrupted |= Thread.interrupted();
         }
       }
+      return apart(work);
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+    }
+  }
+
+  private static <T extends @Nullable Object> T apart(Io<T> work) throws IOException {
+    FutureTask<T> task = new FutureTask<>(work::run);
+    Thread thread = new Thread(null, task, "luo4j-io", 0, false);
+    thread.setDaemon(true);
+    thread.start();
+    try {
+      return until(0, nanos -> result(task));
+    } catch (CompletionException e) {
+      Throwable cause = e.getCause();
+      if (cause instanceof IOException io) {
+        throw io;
+      }
+      if (cause instanceof Error error) {
+        throw error;
+      }
+      throw cause instanceof RuntimeException unchecked ? unchecked : e;
+    }
+  }
+
+  private static <T extends @Nullable Object> T result(FutureTask<T> task)
+      throws InterruptedException {
+    try {
+      return task.get();
+    } catch (ExecutionException e) {
+      throw new CompletionException(e.getCause());
     }
   }
 
