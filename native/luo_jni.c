@@ -15,6 +15,8 @@
 #include "luo_sys.h"
 
 #define BRIDGE_CLASS "org/luo4j/internal/jni/JniBridge"
+#define CLASS_PROPERTY "luo4j.jni.class"
+#define CLASS_NAME_MAX 1024
 #define ARGUMENT_MAX 4096
 #define NAME_MAX_BYTES 256
 #define PATH_MAX_BYTES 4096
@@ -509,13 +511,56 @@ static const JNINativeMethod methods[] = {
     {"bufferAt", "(JI)Ljava/nio/ByteBuffer;", (void *)buffer_at},
 };
 
+/* The system property's value with '/' for '.'; 0, or -1 where there is none. */
+static int property(JNIEnv *env, char value[CLASS_NAME_MAX]) {
+    jclass system = (*env)->FindClass(env, "java/lang/System");
+    jmethodID get = system == NULL ? NULL
+                                   : (*env)->GetStaticMethodID(env, system, "getProperty",
+                                                               "(Ljava/lang/String;)"
+                                                               "Ljava/lang/String;");
+    jstring name = get == NULL ? NULL : (*env)->NewStringUTF(env, CLASS_PROPERTY);
+    jstring text = name == NULL ? NULL : (*env)->CallStaticObjectMethod(env, system, get, name);
+    if ((*env)->ExceptionCheck(env) || text == NULL) {
+        return -1;
+    }
+    jsize bytes = (*env)->GetStringUTFLength(env, text);
+    if (bytes >= CLASS_NAME_MAX) {
+        return -1;
+    }
+    (*env)->GetStringUTFRegion(env, text, 0, (*env)->GetStringLength(env, text), value);
+    value[bytes] = 0;
+    for (char *c = value; *c != 0; c++) {
+        if (*c == '.') {
+            *c = '/';
+        }
+    }
+    return 0;
+}
+
+/*
+ * The class that the Java side names while it loads the library, as seen by the class loader that
+ * loads it: a relocated copy of luo4j has another package. NULL, with no exception pending, where
+ * none is named.
+ */
+static jclass named_class(JNIEnv *env) {
+    char name[CLASS_NAME_MAX];
+    jclass type = property(env, name) == 0 ? (*env)->FindClass(env, name) : NULL;
+    if (type == NULL) {
+        (*env)->ExceptionClear(env);
+    }
+    return type;
+}
+
 JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
     (void)reserved;
     JNIEnv *env;
     if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_1_8) != JNI_OK) {
         return JNI_ERR;
     }
-    jclass type = (*env)->FindClass(env, BRIDGE_CLASS);
+    jclass type = named_class(env);
+    if (type == NULL) {
+        type = (*env)->FindClass(env, BRIDGE_CLASS);
+    }
     if (type == NULL ||
         (*env)->RegisterNatives(env, type, methods, sizeof methods / sizeof *methods) != JNI_OK) {
         return JNI_ERR; /* with the exception that says what is missing pending */

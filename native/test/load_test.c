@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jni.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,11 +50,61 @@ struct array {
 static const JNINativeMethod *methods;
 static jint method_count;
 static char found_class[64];
+static char found_system[] = "java/lang/System";
 
 static jclass JNICALL find_class(JNIEnv *env, const char *name) {
     (void)env;
+    if (strcmp(name, found_system) == 0) {
+        return (jclass)found_system;
+    }
     snprintf(found_class, sizeof found_class, "%s", name);
     return (jclass)found_class;
+}
+
+/* System.getProperty, which has one property. */
+static jmethodID JNICALL static_method(JNIEnv *env, jclass type, const char *name,
+                                       const char *signature) {
+    (void)env;
+    return type == (jclass)found_system && strcmp(name, "getProperty") == 0 &&
+                   strcmp(signature, "(Ljava/lang/String;)Ljava/lang/String;") == 0
+               ? (jmethodID)static_method
+               : NULL;
+}
+
+static jstring JNICALL new_string(JNIEnv *env, const char *text) {
+    (void)env;
+    return (jstring)text;
+}
+
+static const char *named_class; /* NULL for none */
+
+static jobject JNICALL call_static(JNIEnv *env, jclass type, jmethodID method, ...) {
+    (void)env;
+    (void)type;
+    va_list arguments;
+    va_start(arguments, method);
+    const char *name = va_arg(arguments, const char *);
+    va_end(arguments);
+    return strcmp(name, "luo4j.jni.class") == 0 ? (jobject)named_class : NULL;
+}
+
+static jsize JNICALL string_length(JNIEnv *env, jstring text) {
+    (void)env;
+    return (jsize)strlen((const char *)text);
+}
+
+static void JNICALL string_region(JNIEnv *env, jstring text, jsize start, jsize length, char *to) {
+    (void)env;
+    memcpy(to, (const char *)text + start, (size_t)length);
+}
+
+static jboolean JNICALL no_exception(JNIEnv *env) {
+    (void)env;
+    return JNI_FALSE;
+}
+
+static void JNICALL clear_exception(JNIEnv *env) {
+    (void)env;
 }
 
 static jint JNICALL register_natives(JNIEnv *env, jclass type, const JNINativeMethod *table,
@@ -123,6 +174,14 @@ static jlong JNICALL direct_buffer_capacity(JNIEnv *env, jobject buffer) {
 
 static const struct JNINativeInterface_ functions = {
     .FindClass = find_class,
+    .GetStaticMethodID = static_method,
+    .CallStaticObjectMethod = call_static,
+    .NewStringUTF = new_string,
+    .GetStringLength = string_length,
+    .GetStringUTFLength = string_length,
+    .GetStringUTFRegion = string_region,
+    .ExceptionCheck = no_exception,
+    .ExceptionClear = clear_exception,
     .RegisterNatives = register_natives,
     .GetArrayLength = array_length,
     .GetByteArrayRegion = get_bytes,
@@ -376,6 +435,10 @@ static void on_load(const char *library) {
     jint(JNICALL * load)(JavaVM *, void *);
     *(void **)&load = dlsym(handle, "JNI_OnLoad");
     EXPECT(1, load != NULL);
+    named_class = "some.other.JniBridge";
+    EXPECT(JNI_VERSION_1_8, load(&vm, NULL));
+    EXPECT(0, strcmp("some/other/JniBridge", found_class));
+    named_class = NULL;
     EXPECT(JNI_VERSION_1_8, load(&vm, NULL));
     EXPECT(0, strcmp(BRIDGE_CLASS, found_class));
     EXPECT(1, method_count > 0);

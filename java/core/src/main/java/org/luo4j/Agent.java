@@ -2,15 +2,10 @@
 package org.luo4j;
 
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -28,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * Holds the memfds and LUO sessions of services on a host without systemd: while a service is
@@ -173,7 +169,7 @@ public final class Agent implements AutoCloseable {
   private final Builder settings;
   private final Consumer<String> log;
   private final KexecCommand kexec;
-  private final FileChannel lockFile;
+  private final AgentLock lockFile;
   private final int ownUid;
   private final Set<Integer> allowed;
   private final AgentHoldings holdings;
@@ -203,20 +199,26 @@ public final class Agent implements AutoCloseable {
   }
 
   /**
-   * What an agent is like. Not for use by several threads.
+   * What an agent is like. Each setting can be made once: a second time is an {@link
+   * IllegalStateException}; {@link #allow} adds users. Not for use by several threads.
    *
    * @since 0.1.0
    */
   public static final class Builder {
+    private static final int MAX_CONNECTIONS = 256;
+    private static final int MAX_CONNECTIONS_PER_UID = 64;
+    private static final int MAX_NAMES_PER_UID = 64;
+    private static final Duration HELLO_TIMEOUT = Duration.ofSeconds(5);
+
     private final LiveUpdate luo;
-    private Path socket = DEFAULT_SOCKET;
+    private @Nullable Path socket;
     private final Set<Integer> allowed = new HashSet<>();
-    private int maxConnections = 256;
-    private int maxConnectionsPerUid = 64;
-    private int maxNamesPerUid = 64;
-    private long maxBytesPerUid;
-    private int maxMessageBytes = AgentMessage.BYTES_MAX;
-    private Duration helloTimeout = Duration.ofSeconds(5);
+    private @Nullable Integer maxConnections;
+    private @Nullable Integer maxConnectionsPerUid;
+    private @Nullable Integer maxNamesPerUid;
+    private @Nullable Long maxBytesPerUid;
+    private @Nullable Integer maxMessageBytes;
+    private @Nullable Duration helloTimeout;
     private @Nullable Path kexecProgram;
     private @Nullable KexecCommand kexec;
     private long sendMillis = 10_000;
@@ -235,7 +237,7 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder socket(Path path) {
-      this.socket = path.toAbsolutePath();
+      this.socket = Settings.once(this.socket, path.toAbsolutePath(), "socket");
       return this;
     }
 
@@ -264,7 +266,8 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder maxConnections(int count) {
-      this.maxConnections = positive(count, "maxConnections");
+      this.maxConnections =
+          Settings.once(this.maxConnections, positive(count, "maxConnections"), "maxConnections");
       return this;
     }
 
@@ -275,7 +278,11 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder maxConnectionsPerUid(int count) {
-      this.maxConnectionsPerUid = positive(count, "maxConnectionsPerUid");
+      this.maxConnectionsPerUid =
+          Settings.once(
+              this.maxConnectionsPerUid,
+              positive(count, "maxConnectionsPerUid"),
+              "maxConnectionsPerUid");
       return this;
     }
 
@@ -286,7 +293,8 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder maxNamesPerUid(int count) {
-      this.maxNamesPerUid = positive(count, "maxNamesPerUid");
+      this.maxNamesPerUid =
+          Settings.once(this.maxNamesPerUid, positive(count, "maxNamesPerUid"), "maxNamesPerUid");
       return this;
     }
 
@@ -302,7 +310,7 @@ public final class Agent implements AutoCloseable {
       if (bytes < 1) {
         throw new IllegalArgumentException("maxBytesPerUid " + bytes + " must be 1 or more");
       }
-      this.maxBytesPerUid = bytes;
+      this.maxBytesPerUid = Settings.once(this.maxBytesPerUid, bytes, "maxBytesPerUid");
       return this;
     }
 
@@ -316,7 +324,9 @@ public final class Agent implements AutoCloseable {
       if (bytes < 512) {
         throw new IllegalArgumentException("maxMessageBytes " + bytes + " must be 512 or more");
       }
-      this.maxMessageBytes = Math.min(bytes, AgentMessage.BYTES_MAX);
+      this.maxMessageBytes =
+          Settings.once(
+              this.maxMessageBytes, Math.min(bytes, AgentMessage.BYTES_MAX), "maxMessageBytes");
       return this;
     }
 
@@ -330,7 +340,7 @@ public final class Agent implements AutoCloseable {
       if (timeout.toMillis() < 1) {
         throw new IllegalArgumentException("helloTimeout " + timeout + " must be 1 ms or more");
       }
-      this.helloTimeout = timeout;
+      this.helloTimeout = Settings.once(this.helloTimeout, timeout, "helloTimeout");
       return this;
     }
 
@@ -341,7 +351,8 @@ public final class Agent implements AutoCloseable {
      * @return this
      */
     public Builder kexecProgram(Path program) {
-      this.kexecProgram = program.toAbsolutePath();
+      this.kexecProgram =
+          Settings.once(this.kexecProgram, program.toAbsolutePath(), "kexecProgram");
       return this;
     }
 
@@ -359,6 +370,30 @@ public final class Agent implements AutoCloseable {
     Builder log(Consumer<String> lines) {
       this.log = lines;
       return this;
+    }
+
+    private Path socket() {
+      return Objects.requireNonNullElse(socket, DEFAULT_SOCKET);
+    }
+
+    private int maxConnections() {
+      return Objects.requireNonNullElse(maxConnections, MAX_CONNECTIONS);
+    }
+
+    private int maxConnectionsPerUid() {
+      return Objects.requireNonNullElse(maxConnectionsPerUid, MAX_CONNECTIONS_PER_UID);
+    }
+
+    private int maxNamesPerUid() {
+      return Objects.requireNonNullElse(maxNamesPerUid, MAX_NAMES_PER_UID);
+    }
+
+    private int maxMessageBytes() {
+      return Objects.requireNonNullElse(maxMessageBytes, AgentMessage.BYTES_MAX);
+    }
+
+    private Duration helloTimeout() {
+      return Objects.requireNonNullElse(helloTimeout, HELLO_TIMEOUT);
     }
 
     private static int positive(int count, String name) {
@@ -388,39 +423,48 @@ public final class Agent implements AutoCloseable {
     this.log = new LogLimit(settings.log);
     this.kexec = settings.kexec != null ? settings.kexec : new KexecTools(settings.kexecProgram);
     this.allowed = Set.copyOf(settings.allowed);
-    byte[] address = address(settings.socket);
+    byte[] address = address(settings.socket());
     if (luo.provider() == Provider.EMULATOR) {
-      throw Refusal.LISTEN.exception(-Errno.ENOSYS, settings.socket.toString());
+      throw Refusal.LISTEN.exception(-Errno.ENOSYS, settings.socket().toString());
     }
-    checkFolderOf(settings.socket);
-    this.lockFile = lock(settings.socket);
+    this.lockFile = AgentLock.of(bridge, settings.socket());
     AgentHoldings held = null;
     Descriptor socket = null;
+    boolean started = false;
     try {
-      long bytes = settings.maxBytesPerUid > 0 ? settings.maxBytesPerUid : halfOfMemory();
+      long bytes = settings.maxBytesPerUid != null ? settings.maxBytesPerUid : halfOfMemory();
       held =
           new AgentHoldings(
-              luo, new AgentHoldings.Limits(settings.maxNamesPerUid, bytes), settings.log);
+              luo, new AgentHoldings.Limits(settings.maxNamesPerUid(), bytes), settings.log);
       socket = listen(address);
-      this.ownUid = (Integer) Files.getAttribute(settings.socket, "unix:uid");
+      this.ownUid = (Integer) Files.getAttribute(settings.socket(), "unix:uid");
       if (!allowed.isEmpty()) {
         Files.setPosixFilePermissions(
-            settings.socket, PosixFilePermissions.fromString("rw-rw-rw-"));
+            settings.socket(), PosixFilePermissions.fromString("rw-rw-rw-"));
       }
-    } catch (IOException | RuntimeException e) {
-      if (socket != null) {
-        socket.close();
+      this.holdings = held;
+      this.listener = socket;
+      this.acceptor = daemon(this::accept, "luo4j-agent-accept");
+      acceptor.start();
+      started = true;
+    } finally {
+      if (!started) {
+        giveUp(socket, held);
       }
-      if (held != null) {
-        held.close();
-      }
-      lockFile.close();
-      throw e;
     }
-    this.holdings = held;
-    this.listener = socket;
-    this.acceptor = daemon(this::accept, "luo4j-agent-accept");
-    acceptor.start();
+  }
+
+  /** Closes what an agent that does not start has, the lock last. */
+  private void giveUp(@Nullable Descriptor socket, @Nullable AgentHoldings held)
+      throws IOException {
+    try (lockFile) {
+      try (held) {
+        if (socket != null) {
+          socket.close();
+          Files.deleteIfExists(settings.socket());
+        }
+      }
+    }
   }
 
   private static byte[] address(Path socket) {
@@ -438,51 +482,17 @@ public final class Agent implements AutoCloseable {
     return address;
   }
 
-  private static void checkFolderOf(Path socket) throws IOException {
-    Path folder = socket.getParent();
-    if (folder == null) {
-      throw new IllegalArgumentException("socket " + socket + " must be a file in a folder");
-    }
-    Files.createDirectories(
-        folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
-    Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(folder);
-    if (permissions.contains(PosixFilePermission.OTHERS_WRITE)
-        || permissions.contains(PosixFilePermission.GROUP_WRITE)) {
-      throw new IOException(
-          "others can write the folder "
-              + folder
-              + ", and could put their socket there: use one of the agent's own, as "
-              + DEFAULT_SOCKET.getParent());
-    }
-  }
-
-  /** Makes this the only agent with the socket, until its end. */
-  private static FileChannel lock(Path socket) throws IOException {
-    Path path = socket.resolveSibling(socket.getFileName() + ".lock");
-    FileChannel channel =
-        FileChannel.open(
-            path,
-            Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    FileLock held = null;
-    try {
-      held = channel.tryLock();
-    } catch (OverlappingFileLockException e) {
-      // An agent of this JVM.
-    } finally {
-      if (held == null) {
-        channel.close();
-      }
-    }
-    if (held == null) {
-      throw new IllegalStateException(
-          "another agent has " + path + ": stop it, or choose another socket");
-    }
-    return channel;
-  }
-
   private static long halfOfMemory() throws IOException {
-    for (String line : Files.readAllLines(Path.of("/proc/meminfo"))) {
+    List<String> lines;
+    try {
+      lines = Files.readAllLines(Path.of("/proc/meminfo"));
+    } catch (IOException e) {
+      throw new IOException(
+          "the default of maxBytesPerUid, half of the machine's memory, is not known, as"
+              + " /proc/meminfo cannot be read: mount /proc, or set maxBytesPerUid",
+          e);
+    }
+    for (String line : lines) {
       if (line.startsWith("MemTotal:")) {
         return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024 / 2;
       }
@@ -491,7 +501,7 @@ public final class Agent implements AutoCloseable {
   }
 
   private Descriptor listen(byte[] address) throws IOException {
-    Path path = settings.socket;
+    Path path = settings.socket();
     if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
       int mode = (Integer) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
       if ((mode & 0170000) != 0140000) {
@@ -539,10 +549,8 @@ public final class Agent implements AutoCloseable {
     lock.lock();
     try {
       if (!closed) {
-        changed.awaitNanos(ACCEPT_PAUSE_NANOS);
+        Uninterrupted.until(System.nanoTime() + ACCEPT_PAUSE_NANOS, changed::awaitNanos);
       }
-    } catch (InterruptedException e) {
-      // Nobody interrupts this thread; the loop looks at closed.
     } finally {
       lock.unlock();
     }
@@ -590,10 +598,10 @@ public final class Agent implements AutoCloseable {
         others += isControl(each.uid) ? 0 : 1;
         same += each.uid == uid ? 1 : 0;
       }
-      if (same >= settings.maxConnectionsPerUid) {
+      if (same >= settings.maxConnectionsPerUid()) {
         return "its uid has " + same + " connections, as many as it may (maxConnectionsPerUid)";
       }
-      if (!control && others >= settings.maxConnections) {
+      if (!control && others >= settings.maxConnections()) {
         return "there are " + others + " connections, as many as may be (maxConnections)";
       }
       if (closed) {
@@ -683,10 +691,10 @@ public final class Agent implements AutoCloseable {
     }
 
     private void serve() {
-      byte[] buffer = new byte[settings.maxMessageBytes];
+      byte[] buffer = new byte[settings.maxMessageBytes()];
       int[] fds = new int[1];
       boolean greeted = false;
-      setTimeout(settings.helloTimeout.toMillis());
+      setTimeout(settings.helloTimeout().toMillis());
       while (!ending) {
         int length = (int) socket.result(fd -> bridge.receive(fd, buffer, fds));
         if (length == -Errno.EAGAIN && greeted) {
@@ -698,9 +706,12 @@ public final class Agent implements AutoCloseable {
         if (length < 0) {
           end(
               length == -Errno.EMSGSIZE
-                  ? "a message has more than " + buffer.length + " bytes, or more than an fd"
+                  ? "a message has more than "
+                      + buffer.length
+                      + " bytes, more than an fd, or one for which the agent's limit of open files"
+                      + " (ulimit -n) left no room"
                   : length == -Errno.EAGAIN
-                      ? "it said nothing for " + settings.helloTimeout
+                      ? "it said nothing for " + settings.helloTimeout()
                       : "receive: " + Errno.describe(-length));
           return;
         }
@@ -976,14 +987,11 @@ public final class Agent implements AutoCloseable {
         if (late.isEmpty() || left <= 0) {
           break;
         }
-        changed.awaitNanos(left);
+        Uninterrupted.until(end, changed::awaitNanos);
         if (closed) {
           throw new IOException("the agent is closed");
         }
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("the thread was interrupted while clients got ready", e);
     } finally {
       lock.unlock();
     }
@@ -1054,29 +1062,22 @@ public final class Agent implements AutoCloseable {
     listener.result(bridge::shutdown);
     ending.forEach(Connection::shutdown);
     long end = System.nanoTime() + CLOSE_NANOS;
-    join(acceptor, end);
-    ending.forEach(connection -> join(connection.thread, end));
-    listener.close();
+    Uninterrupted.join(acceptor, end);
+    ending.forEach(connection -> Uninterrupted.join(connection.thread, end));
     try (lockFile) {
-      Files.deleteIfExists(settings.socket);
-    } catch (IOException e) {
-      log.accept("cannot remove " + settings.socket + ": " + e);
-    }
-    holdings.close();
-  }
-
-  private static void join(Thread thread, long end) {
-    try {
-      thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())));
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      try (holdings) {
+        listener.close();
+        Files.deleteIfExists(settings.socket());
+      } catch (IOException e) {
+        log.accept("cannot remove " + settings.socket() + ": " + e);
+      }
     }
   }
 
   /** Where it listens. */
   @Override
   public String toString() {
-    return "Agent[" + settings.socket + "]";
+    return "Agent[" + settings.socket() + "]";
   }
 
   /** At most so many lines a second; of the others, how many they were. */

@@ -17,13 +17,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * A service's connection to the {@link Agent} of its host.
@@ -59,12 +59,15 @@ public final class AgentClient implements AutoCloseable {
   /** How long an update may take beside the clients' time to get ready. */
   private static final Duration UPDATE_PATIENCE = Duration.ofMinutes(10);
 
+  private static final String NO_ROOM =
+      "this process had no room for the fd that came: raise its limit of open files (ulimit -n)";
+
   private static final long SOCKET_MILLIS = 10_000;
   private static final long FIRST_PAUSE = TimeUnit.MILLISECONDS.toNanos(5);
   private static final long LONGEST_PAUSE = TimeUnit.MILLISECONDS.toNanos(500);
   private static final long BUSY_PAUSE = TimeUnit.MILLISECONDS.toNanos(20);
   private static final long SETTLED = TimeUnit.SECONDS.toNanos(1);
-  private static final long CLOSE_MILLIS = 10_000;
+  private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   /**
    * What became of what was stored.
@@ -238,8 +241,8 @@ public final class AgentClient implements AutoCloseable {
     try {
       keep(name, new Kept(memfd.duplicate(), null));
       return memfd;
-    } catch (RuntimeException e) {
-      memfd.close();
+    } catch (Throwable e) {
+      Undo.close(e, memfd);
       throw e;
     }
   }
@@ -251,8 +254,8 @@ public final class AgentClient implements AutoCloseable {
       boolean storable = session.kind() == Session.Kind.OUTGOING;
       keep(name, new Kept(null, storable ? session.duplicate() : null));
       return session;
-    } catch (RuntimeException e) {
-      session.close();
+    } catch (Throwable e) {
+      Undo.close(e, session);
       throw e;
     }
   }
@@ -264,7 +267,7 @@ public final class AgentClient implements AutoCloseable {
   private <T> T adopted(int fd, Adoption<T> adoption) {
     try {
       return adoption.of(fd);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       bridge.close(fd);
       throw e;
     }
@@ -456,7 +459,7 @@ public final class AgentClient implements AutoCloseable {
         return reply;
       }
       long left = busyEnd - System.nanoTime();
-      if (left <= 0 || Thread.currentThread().isInterrupted()) {
+      if (left <= 0) {
         throw new LuoException.NameBusy(
             what,
             Errno.EBUSY,
@@ -465,7 +468,7 @@ public final class AgentClient implements AutoCloseable {
                 + reply.message.id()
                 + " of the same user has the name: end it, wait longer, or choose another name");
       }
-      LockSupport.parkNanos(Math.min(left, BUSY_PAUSE));
+      Uninterrupted.pause(Math.min(left, BUSY_PAUSE));
     }
   }
 
@@ -513,12 +516,7 @@ public final class AgentClient implements AutoCloseable {
   }
 
   private boolean locked(long end) {
-    try {
-      return requests.tryLock(Math.max(0, end - System.nanoTime()), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
+    return Uninterrupted.until(end, left -> requests.tryLock(left, TimeUnit.NANOSECONDS));
   }
 
   /** The socket, once connected; answers go to the queue from then on. */
@@ -533,15 +531,11 @@ public final class AgentClient implements AutoCloseable {
           replies = queue;
           return socket;
         }
-        long left = end - System.nanoTime();
-        if (left <= 0) {
+        if (end - System.nanoTime() <= 0) {
           throw absent(what, whyErrno, whyNotConnected);
         }
-        changed.awaitNanos(left);
+        Uninterrupted.until(end, changed::awaitNanos);
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw absent(what, whyErrno, "the thread was interrupted; " + whyNotConnected);
     } finally {
       lock.unlock();
     }
@@ -549,16 +543,12 @@ public final class AgentClient implements AutoCloseable {
 
   /** The last answer; ENDED for the end of the connection, null when none comes in time. */
   private @Nullable Reply answered(BlockingQueue<Reply> queue, long end, Answers answers) {
-    try {
-      while (true) {
-        Reply reply = queue.poll(Math.max(0, end - System.nanoTime()), TimeUnit.NANOSECONDS);
-        if (reply == null || reply == ENDED || answers.isLast(reply)) {
-          return reply;
-        }
+    while (true) {
+      Reply reply =
+          Uninterrupted.<@Nullable Reply>until(end, left -> queue.poll(left, TimeUnit.NANOSECONDS));
+      if (reply == null || reply == ENDED || answers.isLast(reply)) {
+        return reply;
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return null;
     }
   }
 
@@ -646,22 +636,21 @@ public final class AgentClient implements AutoCloseable {
           if (greet(to) && storeAgain(to)) {
             read(to);
           }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
           LOG.log(System.Logger.Level.WARNING, "the connection to the agent at " + path, e);
+        } finally {
+          ended(to);
         }
-        ended(to);
       }
       pause = System.nanoTime() - began > SETTLED ? FIRST_PAUSE : pause;
       lock.lock();
       try {
         if (!closed) {
-          changed.awaitNanos(pause);
+          Uninterrupted.until(System.nanoTime() + pause, changed::awaitNanos);
         }
         if (closed) {
           return;
         }
-      } catch (InterruptedException e) {
-        // Nobody interrupts this thread.
       } finally {
         lock.unlock();
       }
@@ -789,9 +778,7 @@ public final class AgentClient implements AutoCloseable {
                   + " has the name");
           return true;
         }
-        changed.awaitNanos(BUSY_PAUSE);
-      } catch (InterruptedException e) {
-        return false;
+        Uninterrupted.until(System.nanoTime() + BUSY_PAUSE, changed::awaitNanos);
       } finally {
         lock.unlock();
       }
@@ -839,6 +826,9 @@ public final class AgentClient implements AutoCloseable {
     int length = (int) from.result(fd -> bridge.receive(fd, buffer, fds));
     if (length == -Errno.EAGAIN) {
       return null;
+    }
+    if (length == -Errno.EMSGSIZE) {
+      return new Reply(AgentMessage.refused(Errno.EMFILE, NO_ROOM), -1);
     }
     if (length <= 0) {
       return ENDED;
@@ -952,12 +942,8 @@ public final class AgentClient implements AutoCloseable {
     if (to != null) {
       shutdown(to);
     }
-    try {
-      if (Thread.currentThread() != reader) {
-        reader.join(CLOSE_MILLIS);
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    if (Thread.currentThread() != reader) {
+      Uninterrupted.join(reader, System.nanoTime() + CLOSE_NANOS);
     }
     listeners.shutdown();
     closing.forEach(Kept::close);

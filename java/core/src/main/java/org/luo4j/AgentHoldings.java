@@ -204,12 +204,7 @@ final class AgentHoldings implements AutoCloseable {
       if (entry.kind() == Agent.Kind.SESSION) {
         thing = new Thing(null, session, "it is an incoming session: its owner retrieves from it");
       } else {
-        MemFd memfd;
-        try (session) {
-          memfd = session.retrieve(entry.token());
-          session.finish();
-        }
-        thing = preserved(key, memfd);
+        thing = preserved(key, finished(session, entry.token()));
       }
       Place place = new Place();
       place.thing = thing;
@@ -218,6 +213,20 @@ final class AgentHoldings implements AutoCloseable {
       note("arrived: " + thing.kind() + " " + key + but + thing.whyNoKexec);
     } catch (RuntimeException e) {
       note("lost: " + entry.kind() + " " + key + ": " + e.getMessage());
+    }
+  }
+
+  /** The memfd out of a session, which is closed. */
+  private static MemFd finished(Session session, long token) {
+    try (session) {
+      MemFd memfd = session.retrieve(token);
+      try {
+        session.finish();
+        return memfd;
+      } catch (Throwable e) {
+        Undo.close(e, memfd);
+        throw e;
+      }
     }
   }
 
@@ -247,9 +256,7 @@ final class AgentHoldings implements AutoCloseable {
       session.preserve(memfd, TOKEN);
       return new Thing(memfd, session, "");
     } catch (RuntimeException e) {
-      if (session != null) {
-        session.close();
-      }
+      Undo.close(e, session);
       return new Thing(memfd, null, String.valueOf(e.getMessage()));
     }
   }
@@ -469,7 +476,11 @@ final class AgentHoldings implements AutoCloseable {
       lock.unlock();
     }
     if (old != null) {
-      old.close();
+      try {
+        old.close();
+      } catch (RuntimeException e) {
+        log.accept("what a name had before cannot be closed: " + e); // the new is held
+      }
     }
     return stays.whyNoKexec;
   }

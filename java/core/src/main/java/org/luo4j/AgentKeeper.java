@@ -51,17 +51,22 @@ final class AgentKeeper implements Keeper {
 
   @Override
   public Kept keep(String name, MemFd memory, Kept.Origin origin, String how) {
-    AgentClient.Stored stored = agent.store(name, memory);
     OwnerLock lock = OwnerLock.of(memory, name, timeout);
-    return new Kept(
-        this,
-        name,
-        memory,
-        origin,
-        stored.survivesKexec() ? how : how + "; not for a kexec: " + stored.note(),
-        Kept.losses(BY_THE_AGENT, stored.survivesKexec()),
-        null,
-        lock);
+    try {
+      AgentClient.Stored stored = agent.store(name, memory);
+      return new Kept(
+          this,
+          name,
+          memory,
+          origin,
+          stored.survivesKexec() ? how : how + "; not for a kexec: " + stored.note(),
+          Kept.losses(BY_THE_AGENT, stored.survivesKexec()),
+          null,
+          lock);
+    } catch (Throwable e) {
+      Undo.close(e, lock);
+      throw e;
+    }
   }
 
   @Override

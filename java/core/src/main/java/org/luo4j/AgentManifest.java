@@ -74,10 +74,15 @@ final class AgentManifest implements AutoCloseable {
    */
   record Contents(long sequence, List<Entry> entries, List<String> problems) {}
 
-  /** Takes over a memfd of {@value #BYTES} zeros. */
+  /** Takes over a memfd of {@value #BYTES} zeros, also when this throws. */
   AgentManifest(MemFd memfd) {
     this.memfd = memfd;
-    this.region = memfd.map();
+    try {
+      this.region = memfd.map();
+    } catch (Throwable e) {
+      Undo.close(e, memfd);
+      throw e;
+    }
   }
 
   /**

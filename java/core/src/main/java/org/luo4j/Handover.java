@@ -87,10 +87,12 @@ public final class Handover implements AutoCloseable {
    * @since 0.1.0
    */
   public static final class Builder {
+    private static final Duration TIMEOUT = Duration.ofSeconds(10);
+
     private @Nullable LiveUpdate luo;
     private @Nullable Holder holder;
     private @Nullable Path agentSocket;
-    private Duration timeout = Duration.ofSeconds(10);
+    private @Nullable Duration timeout;
     private Function<LiveUpdate, Systemd> systemd = Systemd::of;
 
     private Builder() {}
@@ -101,10 +103,12 @@ public final class Handover implements AutoCloseable {
      *
      * @param luo the orchestrator; on the emulator the only holder is the process
      * @return this
+     * @throws IllegalStateException when it was set, or is on the emulator beside another {@link
+     *     #holder} than the process
      */
     public Builder luo(LiveUpdate luo) {
-      this.luo = Objects.requireNonNull(luo, "luo");
-      return this;
+      this.luo = Settings.once(this.luo, luo, "luo");
+      return checked();
     }
 
     /**
@@ -112,10 +116,12 @@ public final class Handover implements AutoCloseable {
      *
      * @param holder who shall keep the memory
      * @return this
+     * @throws IllegalStateException when it was set, or {@link #agentSocket} was and this is not
+     *     the agent, or {@link #luo} is on the emulator and this is not the process
      */
     public Builder holder(Holder holder) {
-      this.holder = Objects.requireNonNull(holder, "holder");
-      return this;
+      this.holder = Settings.once(this.holder, holder, "holder");
+      return checked();
     }
 
     /**
@@ -123,10 +129,11 @@ public final class Handover implements AutoCloseable {
      *
      * @param socket the path of its socket
      * @return this
+     * @throws IllegalStateException when it was set, or another {@link #holder} was
      */
     public Builder agentSocket(Path socket) {
-      this.agentSocket = Objects.requireNonNull(socket, "socket");
-      return this;
+      this.agentSocket = Settings.once(this.agentSocket, socket, "agentSocket");
+      return checked();
     }
 
     /**
@@ -135,12 +142,30 @@ public final class Handover implements AutoCloseable {
      *
      * @param timeout 0 to try once, or more
      * @return this
+     * @throws IllegalStateException when it was set
      */
     public Builder timeout(Duration timeout) {
       if (timeout.isNegative()) {
         throw new IllegalArgumentException("timeout " + timeout + " must not be negative");
       }
-      this.timeout = timeout;
+      this.timeout = Settings.once(this.timeout, timeout, "timeout");
+      return this;
+    }
+
+    private Builder checked() {
+      Settings.exclude(
+          agentSocket != null && holder != null && holder != Holder.AGENT,
+          "holder",
+          holder,
+          "agentSocket");
+      Settings.exclude(
+          luo != null
+              && luo.provider() == Provider.EMULATOR
+              && holder != null
+              && holder != Holder.PROCESS,
+          "holder",
+          holder,
+          "luo on the emulator, whose only holder is PROCESS,");
       return this;
     }
 
@@ -159,7 +184,8 @@ public final class Handover implements AutoCloseable {
      * @throws IllegalArgumentException when systemd's settings are not valid
      */
     public Handover open() {
-      LiveUpdate calls = luo != null ? luo : LiveUpdate.nativeBridge(timeout);
+      Duration wait = timeout == null ? TIMEOUT : timeout;
+      LiveUpdate calls = luo != null ? luo : LiveUpdate.nativeBridge(wait);
       List<String> passedOver = new ArrayList<>();
       Systemd service = null;
       Keeper keeper = null;
@@ -167,14 +193,14 @@ public final class Handover implements AutoCloseable {
         passedOver.add("systemd and the agent: no native bridge, which passes fds, is used");
       } else {
         service = systemd.apply(calls);
-        keeper = systemd(calls, service, passedOver);
+        keeper = systemd(calls, service, wait, passedOver);
         if (keeper == null) {
-          keeper = agent(calls, passedOver);
+          keeper = agent(calls, wait, passedOver);
         }
       }
       if (keeper == null && (holder == null || holder == Holder.PROCESS)) {
         calls = luo != null ? luo : LiveUpdate.open();
-        keeper = new ProcessKeeper(calls, timeout);
+        keeper = new ProcessKeeper(calls, wait);
       }
       if (keeper == null || calls == null) {
         throw new IllegalStateException(
@@ -194,7 +220,8 @@ public final class Handover implements AutoCloseable {
           : System.Logger.Level.WARNING;
     }
 
-    private @Nullable Keeper systemd(LiveUpdate calls, Systemd service, List<String> passedOver) {
+    private @Nullable Keeper systemd(
+        LiveUpdate calls, Systemd service, Duration wait, List<String> passedOver) {
       if (holder != null && holder != Holder.SYSTEMD) {
         passedOver.add("systemd: " + holder + " was asked for");
       } else if (!service.isPresent()) {
@@ -202,7 +229,7 @@ public final class Handover implements AutoCloseable {
       } else {
         try {
           if (service.hasStore()) {
-            return new SystemdKeeper(calls, service, timeout);
+            return new SystemdKeeper(calls, service, wait);
           }
           passedOver.add(
               "systemd: the unit has no store: set FileDescriptorStoreMax=16 and"
@@ -214,7 +241,7 @@ public final class Handover implements AutoCloseable {
       return null;
     }
 
-    private @Nullable Keeper agent(LiveUpdate calls, List<String> passedOver) {
+    private @Nullable Keeper agent(LiveUpdate calls, Duration wait, List<String> passedOver) {
       Path socket = agentSocket != null ? agentSocket : Agent.DEFAULT_SOCKET;
       if (holder != null && holder != Holder.AGENT) {
         passedOver.add("the agent: " + holder + " was asked for");
@@ -222,7 +249,7 @@ public final class Handover implements AutoCloseable {
         passedOver.add("the agent: there is no " + socket);
       } else {
         try {
-          return new AgentKeeper(AgentClient.open(calls, socket), timeout);
+          return new AgentKeeper(AgentClient.open(calls, socket), wait);
         } catch (LuoException e) {
           passedOver.add("the agent: " + e.getMessage());
         }

@@ -37,8 +37,8 @@ interface Keeper extends AutoCloseable {
   default Kept keepOrClose(String name, MemFd memory, Kept.Origin origin, String how) {
     try {
       return keep(name, memory, origin, how);
-    } catch (RuntimeException e) {
-      memory.close();
+    } catch (Throwable e) {
+      Undo.close(e, memory);
       throw e;
     }
   }

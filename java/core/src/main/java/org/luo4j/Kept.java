@@ -109,25 +109,36 @@ public final class Kept implements AutoCloseable {
    *
    * @param newName as for {@link Handover#make}
    * @return the same memory; this object is closed
-   * @throws LuoException as {@link Handover#make}: the holder keeps it under the old name then
+   * @throws LuoException as {@link Handover#make}: the holder keeps it under the old name then, and
+   *     this object is open still where the holder could not be told
    */
   public Kept rename(String newName) {
     MemFd same = memory.duplicate();
     try {
       discard();
+    } catch (Throwable e) {
+      Undo.close(e, same); // it is kept under this name still
+      throw e;
+    }
+    try {
       return keeper.keep(newName, same, origin, how);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       try {
         keeper.keep(name, same, origin, how).close();
-      } catch (RuntimeException again) {
+      } catch (Throwable again) {
         e.addSuppressed(again);
-        same.close();
+        Undo.close(e, same);
       }
       throw e;
     }
   }
 
-  /** Has the holder give the memory up: it is freed with the last mapping. Closes this object. */
+  /**
+   * Has the holder give the memory up: it is freed with the last mapping. Closes this object.
+   *
+   * @throws LuoException when the holder cannot be told: it keeps the memory, and this object is
+   *     open still
+   */
   public void discard() {
     keeper.drop(this);
     close();
@@ -143,12 +154,10 @@ public final class Kept implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (session != null) {
-      session.close();
-    }
-    memory.close();
-    if (lock != null) {
-      lock.close();
+    try (lock;
+        memory;
+        session) {
+      // In the reverse of this order, whatever goes wrong with one.
     }
   }
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /** kexec(8) of kexec-tools, and sync(1). */
 final class KexecTools implements KexecCommand {
@@ -84,12 +85,10 @@ final class KexecTools implements KexecCommand {
               .redirectOutput(output.toFile())
               .start();
       try {
-        if (!process.waitFor(seconds, TimeUnit.SECONDS)) {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+        if (!Uninterrupted.until(end, left -> process.waitFor(left, TimeUnit.NANOSECONDS))) {
           throw new IOException(line + " did not end in " + seconds + " s, and was killed");
         }
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IOException(line + " was killed, as its thread was interrupted", e);
       } finally {
         process.destroyForcibly();
       }

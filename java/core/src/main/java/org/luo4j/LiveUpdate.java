@@ -9,12 +9,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Uninterrupted;
 import org.luo4j.internal.emulator.Emulator;
 import org.luo4j.internal.select.Selection;
 
@@ -136,10 +136,12 @@ public final class LiveUpdate {
      *
      * @param provider who shall answer
      * @return this
+     * @throws IllegalStateException when it was set, or {@link #bridge} or {@link
+     *     #emulatorDirectory} are for the other provider
      */
     public Builder provider(Provider provider) {
-      this.provider = once(this.provider, provider, "provider");
-      return this;
+      this.provider = Settings.once(this.provider, provider, "provider");
+      return checked();
     }
 
     /**
@@ -148,10 +150,12 @@ public final class LiveUpdate {
      *
      * @param bridge how calls shall leave Java
      * @return this
+     * @throws IllegalStateException when it was set, or {@link #provider} or {@link
+     *     #emulatorDirectory} are for another bridge
      */
     public Builder bridge(BridgeType bridge) {
-      this.bridge = once(this.bridge, bridge, "bridge");
-      return this;
+      this.bridge = Settings.once(this.bridge, bridge, "bridge");
+      return checked();
     }
 
     /**
@@ -161,10 +165,12 @@ public final class LiveUpdate {
      *
      * @param directory a folder that is empty, missing, or an emulator's
      * @return this
+     * @throws IllegalStateException when it was set, or the kernel or a native bridge was
      */
     public Builder emulatorDirectory(Path directory) {
-      this.emulatorDirectory = once(this.emulatorDirectory, directory, "emulatorDirectory");
-      return this;
+      this.emulatorDirectory =
+          Settings.once(this.emulatorDirectory, directory, "emulatorDirectory");
+      return checked();
     }
 
     /**
@@ -172,21 +178,35 @@ public final class LiveUpdate {
      *
      * @param timeout 0 to try once, or more
      * @return this
+     * @throws IllegalStateException when it was set
      */
     public Builder deviceTimeout(Duration timeout) {
       if (timeout.isNegative()) {
         throw new IllegalArgumentException("deviceTimeout " + timeout + " must not be negative");
       }
-      this.deviceTimeout = once(this.deviceTimeout, timeout, "deviceTimeout");
-      return this;
+      this.deviceTimeout = Settings.once(this.deviceTimeout, timeout, "deviceTimeout");
+      return checked();
     }
 
-    private static <T> T once(@Nullable T old, T value, String name) {
-      Objects.requireNonNull(value, name);
-      if (old != null) {
-        throw new IllegalStateException(name + " was set to " + old + " already");
-      }
-      return value;
+    private Builder checked() {
+      Settings.exclude(
+          provider != null
+              && bridge != null
+              && (provider == Provider.EMULATOR) != (bridge == BridgeType.EMULATOR),
+          "provider",
+          provider,
+          "bridge(" + bridge + ")");
+      Settings.exclude(
+          emulatorDirectory != null && provider == Provider.KERNEL,
+          "provider",
+          provider,
+          "emulatorDirectory");
+      Settings.exclude(
+          emulatorDirectory != null && bridge != null && bridge != BridgeType.EMULATOR,
+          "bridge",
+          bridge,
+          "emulatorDirectory");
+      return this;
     }
 
     /**
@@ -194,7 +214,6 @@ public final class LiveUpdate {
      *
      * @return the orchestrator
      * @throws LuoException as {@link LiveUpdate#open} and {@link LiveUpdate#requireKernel} say
-     * @throws IllegalStateException when provider and bridge exclude each other
      */
     public LiveUpdate open() {
       Duration timeout = deviceTimeout == null ? DEVICE_TIMEOUT : deviceTimeout;
@@ -207,12 +226,6 @@ public final class LiveUpdate {
       if (wanted == null && provider == Provider.EMULATOR) {
         wanted = BridgeType.EMULATOR;
         asked = "provider(EMULATOR) was asked for";
-      }
-      if (provider != null && wanted != null && bridge != null) {
-        if ((provider == Provider.EMULATOR) != (bridge == BridgeType.EMULATOR)) {
-          throw new IllegalStateException(
-              "provider(" + provider + ") and bridge(" + bridge + ") exclude each other");
-        }
       }
       if (wanted == BridgeType.EMULATOR) {
         return emulator(timeout, asked, List.of());
@@ -545,14 +558,9 @@ public final class LiveUpdate {
   }
 
   private void lockDevice(long deadline) {
-    try {
-      if (DEVICE.tryLock(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS)) {
-        return;
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    if (!Uninterrupted.until(deadline, left -> DEVICE.tryLock(left, TimeUnit.NANOSECONDS))) {
+      throw busy("another thread of this JVM uses it, waited " + deviceTimeout);
     }
-    throw busy("another thread of this JVM uses it");
   }
 
   private int openDevice(long deadline) {
@@ -568,10 +576,7 @@ public final class LiveUpdate {
       if (deadline - System.nanoTime() <= 0) {
         throw busy("waited " + deviceTimeout);
       }
-      if (Thread.currentThread().isInterrupted()) {
-        throw busy("the thread was interrupted while waiting");
-      }
-      LockSupport.parkNanos(Math.min(pause, Math.max(1, deadline - System.nanoTime())));
+      Uninterrupted.pause(Math.min(pause, Math.max(1, deadline - System.nanoTime())));
       pause = Math.min(pause * 2, 20_000_000);
     }
   }

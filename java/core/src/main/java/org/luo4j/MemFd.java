@@ -70,8 +70,8 @@ public final class MemFd implements AutoCloseable {
         }
       }
       return memfd;
-    } catch (RuntimeException e) {
-      memfd.close();
+    } catch (Throwable e) {
+      Undo.close(e, memfd);
       throw e;
     }
   }
@@ -319,19 +319,24 @@ public final class MemFd implements AutoCloseable {
   private void allocateHugeFolios(long size) {
     long address =
         descriptor.call(Refusal.MAP, size + " bytes", fd -> bridge().map(fd, 0, size, true));
-    int result = bridge().advise(address, size, Abi.MADV_HUGEPAGE);
-    if (result == -Errno.EINVAL) {
-      LOG.log(
-          System.Logger.Level.WARNING,
-          what + ": this kernel is built without transparent huge pages, ordinary pages are used");
-      result = 0;
-    } else {
-      warnWithoutHugeFolios();
+    int result;
+    try {
+      result = bridge().advise(address, size, Abi.MADV_HUGEPAGE);
+      if (result == -Errno.EINVAL) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            what
+                + ": this kernel is built without transparent huge pages, ordinary pages are used");
+        result = 0;
+      } else {
+        warnWithoutHugeFolios();
+      }
+      if (result == 0) {
+        result = bridge().advise(address, size, Abi.MADV_POPULATE_WRITE);
+      }
+    } finally {
+      bridge().unmap(address, size);
     }
-    if (result == 0) {
-      result = bridge().advise(address, size, Abi.MADV_POPULATE_WRITE);
-    }
-    bridge().unmap(address, size);
     if (result < 0) {
       throw Refusal.ADVISE.exception(result, what + " to allocate " + size + " bytes");
     }

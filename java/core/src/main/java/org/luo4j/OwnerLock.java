@@ -2,9 +2,9 @@
 package org.luo4j;
 
 import java.time.Duration;
-import java.util.concurrent.locks.LockSupport;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * The lock of a memory's one owner, on an open file of its own (flock(2)): the system drops it when
@@ -36,10 +36,10 @@ final class OwnerLock implements AutoCloseable {
       if (own != -Errno.EAGAIN) {
         throw Refusal.LOCK.exception(own, "'" + name + "'");
       }
-      if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
+      if (System.nanoTime() - end >= 0) {
         throw alive(name, "waited " + timeout, Owners.ofLock(memory));
       }
-      LockSupport.parkNanos(PAUSE);
+      Uninterrupted.pause(PAUSE);
     }
   }
 

@@ -66,10 +66,8 @@ final class ProcessKeeper implements Keeper {
     try {
       Session session = sessions.preserve(name, memory);
       return new Kept(this, name, memory, origin, how, protectsFrom(), session, lock);
-    } catch (RuntimeException e) {
-      if (lock != null) {
-        lock.close();
-      }
+    } catch (Throwable e) {
+      Undo.close(e, lock);
       throw e;
     }
   }

@@ -18,6 +18,8 @@ import static org.luo4j.internal.bridge.Errno.ENOTTY;
 import static org.luo4j.internal.bridge.Errno.EOPNOTSUPP;
 import static org.luo4j.internal.bridge.Errno.EPERM;
 
+import org.luo4j.internal.bridge.Machine;
+
 /**
  * The one switch from a call and its errno to the exception that says what it means there: the same
  * number means different things to different calls.
@@ -145,6 +147,20 @@ enum Refusal {
         if (errno == ENODEV || errno == EINVAL) {
           return new LuoException(
               operation, errno, argument, "this kernel lacks that flag or that huge page size");
+        }
+        if (errno == EPERM || errno == ENOSYS) {
+          return new LuoException.PermissionDenied(
+              operation, errno, argument, Machine.MEMFD_REFUSED);
+        }
+        break;
+      case LOCK:
+        if (errno == ENOENT || errno == EACCES) {
+          return new LuoException(
+              operation,
+              errno,
+              argument,
+              "the lock is taken through /proc/self/fd, which this process cannot use: mount /proc"
+                  + " (mount -t proc proc /proc) and let this user read it");
         }
         break;
       case LISTEN, CONNECT:

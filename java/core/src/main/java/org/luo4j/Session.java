@@ -150,8 +150,8 @@ public final class Session implements AutoCloseable {
     try {
       preserve(memfd, token);
       return memfd;
-    } catch (RuntimeException e) {
-      memfd.close();
+    } catch (Throwable e) {
+      Undo.close(e, memfd);
       throw e;
     }
   }

@@ -2,8 +2,8 @@
 package org.luo4j;
 
 import java.time.Duration;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /** The LUO sessions that preserve one memory each, under token {@value #TOKEN}. */
 final class Sessions {
@@ -42,8 +42,8 @@ final class Sessions {
     try {
       session.preserve(memory, TOKEN);
       return session;
-    } catch (RuntimeException e) {
-      session.close();
+    } catch (Throwable e) {
+      Undo.close(e, session);
       throw e;
     }
   }
@@ -54,14 +54,14 @@ final class Sessions {
       try {
         return luo.createSession(name);
       } catch (LuoException.SessionExists e) {
-        if (System.nanoTime() - end >= 0 || Thread.currentThread().isInterrupted()) {
+        if (System.nanoTime() - end >= 0) {
           LuoException alive =
               OwnerLock.alive(
                   name, "waited " + timeout + " for its session", Owners.ofSession(name));
           alive.addSuppressed(e);
           throw alive;
         }
-        LockSupport.parkNanos(PAUSE);
+        Uninterrupted.pause(PAUSE);
       }
     }
   }
@@ -74,8 +74,13 @@ final class Sessions {
   MemFd retrieve(String name) {
     try (Session session = luo.retrieveSession(name)) {
       MemFd memory = session.retrieve(TOKEN);
-      session.finish();
-      return memory;
+      try {
+        session.finish();
+        return memory;
+      } catch (Throwable e) {
+        Undo.close(e, memory);
+        throw e;
+      }
     }
   }
 }

@@ -197,8 +197,9 @@ public final class Systemd {
       return storeMax > 0;
     }
     int[] probe = pair();
-    int[] barrier = pair();
+    int[] barrier = {-1, -1};
     try {
+      barrier = pair();
       send("FDSTORE=1\nFDNAME=" + PROBE + "\nFDPOLL=0", new int[] {probe[0]});
       send("BARRIER=1", new int[] {barrier[0]});
       bridge.close(probe[0]);

@@ -82,9 +82,8 @@ final class SystemdKeeper implements Keeper {
         return leftInTheKernel(name);
       }
       return own(name, memory, Kept.Origin.KEPT, "from systemd's store", session);
-    } catch (RuntimeException e) {
-      close(session);
-      close(memory);
+    } catch (Throwable e) {
+      Undo.close(e, session, memory);
       throw e;
     }
   }
@@ -120,20 +119,20 @@ final class SystemdKeeper implements Keeper {
     } catch (LuoException e) {
       // Without the memory in the store, a process of this kernel took it out of the session.
       lost.put(name, "; " + e.getMessage());
-    } catch (RuntimeException e) {
-      close(memory); // systemd has the session still
+    } catch (Throwable e) {
+      Undo.close(e, memory); // systemd has the session still
       throw e;
     }
-    session.close();
-    systemd.remove(name + SUFFIX);
-    if (memory == null) {
-      return null;
-    }
     try {
+      session.close();
+      systemd.remove(name + SUFFIX);
+      if (memory == null) {
+        return null;
+      }
       String how = "from session '" + session.name() + "', which systemd kept";
       return own(name, memory, Kept.Origin.KEXEC, how, null);
-    } catch (RuntimeException e) {
-      memory.close();
+    } catch (Throwable e) {
+      Undo.close(e, memory);
       throw e;
     }
   }
@@ -159,8 +158,8 @@ final class SystemdKeeper implements Keeper {
     if (session != null) {
       try {
         systemd.store(name + SUFFIX, session);
-      } catch (RuntimeException e) {
-        session.close();
+      } catch (Throwable e) {
+        Undo.close(e, session);
         throw e;
       }
     }
@@ -173,8 +172,8 @@ final class SystemdKeeper implements Keeper {
     OwnerLock lock = OwnerLock.of(memory, name, timeout);
     try {
       return locked(name, memory, origin, how, outgoing, lock);
-    } catch (RuntimeException e) {
-      lock.close();
+    } catch (Throwable e) {
+      Undo.close(e, lock);
       throw e;
     }
   }
@@ -207,12 +206,12 @@ final class SystemdKeeper implements Keeper {
       systemd.store(name, memory); // before its session, which alone gives nothing back
       try {
         return locked(name, memory, origin, how, null, lock);
-      } catch (RuntimeException e) {
-        systemd.remove(name);
+      } catch (Throwable e) {
+        Undo.close(e, () -> systemd.remove(name));
         throw e;
       }
-    } catch (RuntimeException e) {
-      lock.close();
+    } catch (Throwable e) {
+      Undo.close(e, lock);
       throw e;
     }
   }
@@ -222,12 +221,6 @@ final class SystemdKeeper implements Keeper {
     systemd.remove(kept.name());
     if (kept.session() != null) {
       systemd.remove(kept.name() + SUFFIX);
-    }
-  }
-
-  private static void close(@Nullable Session session) {
-    if (session != null) {
-      session.close();
     }
   }
 

@@ -10,8 +10,23 @@
  *
  * <p>Threads: every method of every public type may be called by any thread, except builders, which
  * are for one. Ownership: Session and MemFd each own one fd until they are closed; none is closed
- * by garbage collection, as that could drop what is preserved. Where a type is not marked {@link
- * org.jspecify.annotations.Nullable}, no argument and no result is null.
+ * by garbage collection, as that could drop what is preserved.
+ *
+ * <p>Interrupts: an interrupt of the thread ends no call and no wait. A call works as ever, a wait
+ * goes on to its deadline, and the thread's interrupt flag is set afterwards.
+ *
+ * <p>Class loaders: when everything is closed that a class loader opened here, the class loader can
+ * be collected, as after a redeployment; no thread, mapping or fd stays. Over JNA no thread,
+ * mapping or fd stays either, but the class loader does: JNA keeps references to the methods that
+ * it has bound until the process ends. Use JNI there, or load luo4j and JNA in a class loader that
+ * deployments share. What was left open is not closed: fds and mappings stay open until the process
+ * ends, and on the emulator until they are collected.
+ *
+ * <p>Copies: several class loaders, and a copy whose package was renamed (shaded), may use luo4j in
+ * one process. Without JNA and commons-io on the class path, JNI works; it needs java.base only.
+ *
+ * <p>Where a type is not marked {@link org.jspecify.annotations.Nullable}, no argument and no
+ * result is null.
  *
  * <p>Sources: include/uapi/linux/liveupdate.h, kernel/liveupdate/ and mm/memfd_luo.c of Linux 7.3;
  * memfd_create(2), fcntl(2), madvise(2).

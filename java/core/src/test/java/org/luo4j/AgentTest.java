@@ -417,7 +417,8 @@ class AgentTest {
     Path shared = Files.createDirectory(folder.resolve("shared"));
     Files.setPosixFilePermissions(shared, PosixFilePermissions.fromString("rwxrwxrwx"));
     IOException writable =
-        assertThrows(IOException.class, () -> builder().socket(shared.resolve("a")).start());
+        assertThrows(
+            IOException.class, () -> Agent.builder(luo).socket(shared.resolve("a")).start());
     assertTrue(writable.getMessage().contains("others can write"), writable.getMessage());
     Files.writeString(socket, "a file");
     IOException file = assertThrows(IOException.class, () -> builder().start());
@@ -425,7 +426,7 @@ class AgentTest {
     assertEquals("a file", Files.readString(socket));
     assertThrows(
         IllegalArgumentException.class,
-        () -> builder().socket(folder.resolve("x".repeat(108))).start());
+        () -> Agent.builder(luo).socket(folder.resolve("x".repeat(108))).start());
     assertThrows(
         IllegalArgumentException.class,
         () -> AgentClient.open(luo, folder.resolve("x".repeat(108))));

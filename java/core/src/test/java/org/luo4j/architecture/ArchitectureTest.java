@@ -13,9 +13,13 @@ import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.Wi
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.AccessTarget;
+import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaField;
 import com.tngtech.archunit.core.domain.JavaMember;
+import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.domain.JavaType;
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -26,8 +30,14 @@ import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.lang.reflect.AccessibleObject;
+import java.nio.channels.AsynchronousChannel;
+import java.nio.channels.InterruptibleChannel;
+import java.nio.file.Files;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.luo4j.LiveUpdate;
+import org.luo4j.internal.bridge.Uninterrupted;
 import org.luo4j.internal.emulator.Emulator;
 
 /**
@@ -106,6 +116,60 @@ class ArchitectureTest {
           .callMethodWhere(
               target(owner(assignableTo(AccessibleObject.class)))
                   .and(target(nameMatching("setAccessible|trySetAccessible"))));
+
+  /**
+   * An interrupt ends such a call, so that it belongs into a class which takes care of that. A
+   * lambda that throws InterruptedException can be given to that class only.
+   */
+  @ArchTest
+  static final ArchRule ONLY_ONE_CLASS_WAITS =
+      noClasses()
+          .that(not(belongToAnyOf(Uninterrupted.class)))
+          .should()
+          .callCodeUnitWhere(
+              new DescribedPredicate<>("an interrupt ends it") {
+                @Override
+                public boolean test(JavaCall<?> call) {
+                  return !call.isDeclaredInLambda() && isEndedByAnInterrupt(call.getTarget());
+                }
+              });
+
+  /** FileLocks opens, locks and closes, which an interrupt does not reach. */
+  @ArchTest
+  static final ArchRule ONLY_ONE_CLASS_USES_CHANNELS =
+      noClasses()
+          .that(not(belongToAnyOf(Uninterrupted.class)))
+          .should()
+          .callMethodWhere(
+              new DescribedPredicate<>("an interrupt closes the channel") {
+                @Override
+                public boolean test(JavaMethodCall call) {
+                  JavaClass owner = call.getTargetOwner();
+                  boolean isChannel =
+                      owner.isAssignableTo(InterruptibleChannel.class)
+                          || owner.isAssignableTo(AsynchronousChannel.class);
+                  boolean isHidden =
+                      owner.isEquivalentTo(Files.class)
+                          && List.of("lines", "newByteChannel").contains(call.getName());
+                  return (isChannel && !isOfTheLocks(call) && !isOfTheCaller(call)) || isHidden;
+                }
+              });
+
+  private static boolean isEndedByAnInterrupt(AccessTarget.CodeUnitCallTarget target) {
+    return target.getOwner().isEquivalentTo(LockSupport.class)
+            && target.getName().startsWith("park")
+        || target.getThrowsClause().containsType(InterruptedException.class);
+  }
+
+  private static boolean isOfTheLocks(JavaMethodCall call) {
+    return call.getOriginOwner().getName().startsWith(EMULATOR.replace("..", ".FileLocks"))
+        && List.of("open", "tryLock", "close").contains(call.getName());
+  }
+
+  /** MemoryRegion.ofFile, which says so. */
+  private static boolean isOfTheCaller(JavaMethodCall call) {
+    return call.getOrigin().getFullName().contains("MemoryRegion.ofFile(");
+  }
 
   @ArchTest
   static final ArchRule NOTHING_INTERNAL_IN_WHAT_IS_EXPORTED =

@@ -2,22 +2,28 @@
 package org.luo4j.internal.bridge;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.stream.Stream;
 
 /**
- * Which C library this JVM's process runs on: the one whose dynamic loader its program asks for.
- * Where that cannot be read, or the loader itself was run with the program as its argument, what is
- * mapped tells; where that cannot be read either, as without /proc, it is taken for glibc.
+ * Which C library this JVM's process runs on: the one whose dynamic loader its program asks for;
+ * without /proc, that of java.home. Where that cannot be read, or the loader itself was run with
+ * the program as its argument, what is mapped tells; where that cannot be read either, as without
+ * /proc, it is taken for glibc.
  */
 final class CLibrary {
 
   /** Of this process, which cannot change it. */
   private static final class Own {
-    static final boolean IS_MUSL = isMusl(Path.of("/proc/self/exe"), Path.of("/proc/self/maps"));
+    static final boolean IS_MUSL = isMusl(program(), Path.of("/proc/self/maps"));
+
+    private static Path program() {
+      Path program = Path.of("/proc/self/exe");
+      return Files.exists(program)
+          ? program
+          : Path.of(System.getProperty("java.home"), "bin", "java");
+    }
   }
 
   private CLibrary() {}
@@ -36,11 +42,16 @@ final class CLibrary {
     } catch (IOException unreadable) {
       // the mappings are left
     }
-    try (Stream<String> mappings = Files.lines(maps, StandardCharsets.ISO_8859_1)) {
-      return mappings.anyMatch(CLibrary::isOfMusl);
-    } catch (IOException | UncheckedIOException unreadable) {
-      return false;
+    try {
+      for (String mapping : Files.readAllLines(maps, StandardCharsets.ISO_8859_1)) {
+        if (isOfMusl(mapping)) {
+          return true;
+        }
+      }
+    } catch (IOException unreadable) {
+      // taken for glibc
     }
+    return false;
   }
 
   /**

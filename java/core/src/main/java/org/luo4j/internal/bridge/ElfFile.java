@@ -2,9 +2,9 @@
 package org.luo4j.internal.bridge;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -28,15 +28,15 @@ public final class ElfFile {
    * @throws IOException saying what is wrong with it
    */
   public static void check(Path file, String platform) throws IOException {
-    try (FileChannel channel = FileChannel.open(file)) {
-      long size = channel.size();
-      ByteBuffer header = header(channel, file);
+    try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
+      long size = in.length();
+      ByteBuffer header = header(in, file);
       int machine = Short.toUnsignedInt(header.getShort(18));
       int wanted = machineOf(platform);
       if (wanted != 0 && machine != wanted) {
         throw damaged(file, "it is for ELF machine " + machine + ", " + platform + " is " + wanted);
       }
-      ByteBuffer table = programHeaders(channel, header, file);
+      ByteBuffer table = programHeaders(in, header, file);
       for (int at = 0; at < table.limit(); at += PROGRAM_HEADER_BYTES) {
         long offset = table.getLong(at + 8);
         long bytes = table.getLong(at + 32);
@@ -55,12 +55,12 @@ public final class ElfFile {
    * @throws IOException when the file cannot be read or is no 64-bit little-endian ELF file
    */
   static @Nullable String interpreter(Path file) throws IOException {
-    try (FileChannel channel = FileChannel.open(file)) {
-      ByteBuffer table = programHeaders(channel, header(channel, file), file);
+    try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
+      ByteBuffer table = programHeaders(in, header(in, file), file);
       for (int at = 0; at < table.limit(); at += PROGRAM_HEADER_BYTES) {
         long bytes = table.getLong(at + 32);
         if (table.getInt(at) == TYPE_INTERPRETER && bytes > 0 && bytes <= PATH_MAX) {
-          ByteBuffer path = read(channel, table.getLong(at + 8), (int) bytes);
+          ByteBuffer path = read(in, table.getLong(at + 8), (int) bytes);
           String text = StandardCharsets.ISO_8859_1.decode(path).toString();
           int end = text.indexOf(0);
           return end < 0 ? text : text.substring(0, end);
@@ -78,8 +78,8 @@ public final class ElfFile {
     return platform.contains("-aarch64") ? MACHINE_AARCH64 : 0;
   }
 
-  private static ByteBuffer header(FileChannel channel, Path file) throws IOException {
-    ByteBuffer header = read(channel, 0, HEADER_BYTES);
+  private static ByteBuffer header(RandomAccessFile in, Path file) throws IOException {
+    ByteBuffer header = read(in, 0, HEADER_BYTES);
     if (header.remaining() < HEADER_BYTES
         || header.getInt(0) != 0x464C457F
         || header.get(4) != 2
@@ -89,25 +89,26 @@ public final class ElfFile {
     return header;
   }
 
-  private static ByteBuffer programHeaders(FileChannel channel, ByteBuffer header, Path file)
+  private static ByteBuffer programHeaders(RandomAccessFile in, ByteBuffer header, Path file)
       throws IOException {
-    long size = channel.size();
+    long size = in.length();
     long start = header.getLong(32);
     int bytes = Short.toUnsignedInt(header.getShort(56)) * PROGRAM_HEADER_BYTES;
     if (header.getShort(54) != PROGRAM_HEADER_BYTES || start < 0 || start > size - bytes) {
       throw damaged(file, "its program headers lie outside the file of " + size + " bytes");
     }
-    return read(channel, start, bytes);
+    return read(in, start, bytes);
   }
 
-  private static ByteBuffer read(FileChannel channel, long position, int bytes) throws IOException {
+  private static ByteBuffer read(RandomAccessFile in, long position, int bytes) throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    while (buffer.hasRemaining()) {
-      if (channel.read(buffer, position + buffer.position()) < 0) {
-        break;
-      }
+    in.seek(position);
+    int got = 0;
+    int more;
+    while (got < bytes && (more = in.read(buffer.array(), got, bytes - got)) > 0) {
+      got += more;
     }
-    return buffer.flip();
+    return buffer.limit(got);
   }
 
   private static IOException damaged(Path file, String what) {

@@ -15,6 +15,12 @@ public final class Machine {
       "this JVM denies native access: start it with --enable-native-access=ALL-UNNAMED, or"
           + " =org.luo4j,com.sun.jna when luo4j is on the module path";
 
+  /** What to do about a memfd_create that is EPERM or ENOSYS. */
+  public static final String MEMFD_REFUSED =
+      "a seccomp filter, as a container's, refuses memfd_create(2), or the kernel is older than"
+          + " 3.17: allow memfd_create in the filter's profile (docker run --security-opt"
+          + " seccomp=PROFILE)";
+
   private Machine() {}
 
   /**

@@ -5,14 +5,11 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.MappedByteBuffer;
-import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * The bytes of one memfd, in a sparse file that is as long as has been needed so far. What lies
@@ -126,24 +123,7 @@ final class Backing {
       grown.setLength(position + length);
     }
     viewed = true;
-    while (true) {
-      boolean interrupted = Thread.interrupted();
-      try (FileChannel channel =
-          FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-        MappedByteBuffer view =
-            channel.map(
-                writable ? FileChannel.MapMode.READ_WRITE : FileChannel.MapMode.READ_ONLY,
-                position,
-                length);
-        return view.order(ByteOrder.nativeOrder());
-      } catch (ClosedByInterruptException e) {
-        interrupted = true;
-      } finally {
-        if (interrupted) {
-          Thread.currentThread().interrupt();
-        }
-      }
-    }
+    return Uninterrupted.map(file, writable, position, length).order(ByteOrder.nativeOrder());
   }
 
   /** Closes the file and leaves it where it is. */
@@ -160,7 +140,7 @@ final class Backing {
 
   /** Copies a file's first bytes, leaving holes where they are zero; the copy always exists. */
   static void copy(Path from, Path to, long size) throws IOException {
-    try (RandomAccessFile out = new RandomAccessFile(to.toFile(), "rw")) {
+    try (RandomAccessFile out = StateFolder.writable(to)) {
       if (!Files.exists(from)) {
         return;
       }
@@ -191,7 +171,7 @@ final class Backing {
 
   private RandomAccessFile open() throws IOException {
     if (io == null) {
-      io = new RandomAccessFile(file.toFile(), "rw");
+      io = StateFolder.writable(file);
     }
     return io;
   }

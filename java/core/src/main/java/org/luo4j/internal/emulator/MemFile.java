@@ -456,7 +456,7 @@ final class MemFile extends OpenFile {
 
   private void savePosition() throws IOException {
     Path file = ProcessDirectory.positionOf(backing.file());
-    try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+    try (RandomAccessFile out = StateFolder.writable(file)) {
       out.write(ByteBuffer.allocate(Long.BYTES).putLong(position).array());
     }
   }

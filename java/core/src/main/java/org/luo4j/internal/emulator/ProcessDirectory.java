@@ -2,7 +2,6 @@
 package org.luo4j.internal.emulator;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.UUID;
 
@@ -12,6 +11,9 @@ import java.util.UUID;
  * <p>Belongs to one {@link Emulator}, which locks.
  */
 final class ProcessDirectory {
+
+  /** The file that is locked while the process lives. */
+  static final String ALIVE = "alive";
 
   private final StateFolder folder;
   private final long boot;
@@ -32,13 +34,29 @@ final class ProcessDirectory {
         () -> {
           long boot = folder.boot();
           Path path = folder.bootDirectory(boot).resolve("p-" + UUID.randomUUID());
-          Files.createDirectory(path);
-          FileLocks.Held alive = FileLocks.tryHold(path.resolve("alive"));
+          StateFolder.newFolder(path);
+          FileLocks.Held alive = FileLocks.tryHold(path.resolve(ALIVE));
           if (alive == null) {
             throw new IOException(path + " cannot be locked: file locks do not work there");
           }
+          deleteAtExit(path);
           return new ProcessDirectory(folder, boot, path, alive);
         });
+  }
+
+  /**
+   * Has the JDK delete the directory when the JVM ends, if nothing else is in it then. It keeps the
+   * names only, and no class of luo4j's, which may have been unloaded by then.
+   */
+  private static void deleteAtExit(Path path) {
+    try {
+      // In the reverse of this order.
+      path.toFile().deleteOnExit();
+      path.resolve(ALIVE + FileLocks.GUARD).toFile().deleteOnExit();
+      path.resolve(ALIVE).toFile().deleteOnExit();
+    } catch (IllegalStateException e) {
+      // The JVM is ending: the next process that opens the folder deletes it.
+    }
   }
 
   StateFolder folder() {

@@ -2,7 +2,6 @@
 package org.luo4j.internal.emulator;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +25,7 @@ final class Reboot {
     folder.sweepBoots(boot);
     Path next = folder.root().resolve("boot-" + (boot + 1) + ".tmp");
     try {
-      Path incoming = Files.createDirectories(next.resolve("incoming"));
+      Path incoming = StateFolder.newFolder(StateFolder.newFolder(next).resolve("incoming"));
       for (Path process : folder.liveProcesses(boot)) {
         for (Path manifest : StateFolder.list(process, "s-*")) {
           if (!manifest.toString().endsWith(".tmp")) {
@@ -45,7 +44,7 @@ final class Reboot {
 
   private static void carry(Path file, Path incoming) throws IOException {
     Manifest outgoing = Manifest.read(file);
-    Path session = Files.createDirectory(incoming.resolve(outgoing.name()));
+    Path session = StateFolder.newFolder(incoming.resolve(outgoing.name()));
     List<Manifest.Entry> entries = new ArrayList<>();
     for (Manifest.Entry entry : outgoing.entries()) {
       Path data = file.resolveSibling(entry.data());

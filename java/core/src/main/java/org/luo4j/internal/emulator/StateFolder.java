@@ -8,8 +8,6 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.DirectoryStream;
@@ -21,8 +19,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
@@ -32,16 +30,16 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * The folder that stands for a machine: what outlives an emulated process, or a reboot, is here.
  *
  * <pre>
  * luo4j-emulator            says what the folder is, and its format
- * lock                      held while the state changes
+ * lock                      held while the state changes; beside each lock its NAME.guard
  * boot                      8 bytes, big-endian: the number N of the boot that runs now
  * boot-N/device             held while /dev/liveupdate is open
  * boot-N/deserialized       the errno of the first open of the device in this boot
@@ -64,6 +62,7 @@ final class StateFolder {
 
   private static final String MARKER = "luo4j-emulator";
   private static final String MARKER_TEXT = "luo4j emulator state, format 1\n";
+  private static final long LOCK_PAUSE_NANOS = 1_000_000;
   private static final VarHandle BOOT_NUMBER =
       MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
   private static final ConcurrentMap<Path, ReentrantLock> IN_THIS_JVM = new ConcurrentHashMap<>();
@@ -105,7 +104,7 @@ final class StateFolder {
 
   /** Makes another boot the one that runs. The caller holds the lock. */
   void setBoot(long boot) throws IOException {
-    try (RandomAccessFile file = new RandomAccessFile(root.resolve("boot").toFile(), "rw")) {
+    try (RandomAccessFile file = writable(root.resolve("boot"))) {
       file.write(ByteBuffer.allocate(8).putLong(boot).array());
     }
   }
@@ -114,7 +113,7 @@ final class StateFolder {
   List<Path> liveProcesses(long boot) throws IOException {
     List<Path> live = new ArrayList<>();
     for (Path process : list(bootDirectory(boot), "p-*")) {
-      if (FileLocks.isHeld(process.resolve("alive"))) {
+      if (FileLocks.isHeld(process.resolve(ProcessDirectory.ALIVE))) {
         live.add(process);
       } else {
         deleteTree(process);
@@ -142,7 +141,7 @@ final class StateFolder {
 
   /**
    * Does work while no other thread or JVM changes the state; waits for that as long as it takes.
-   * An interrupt is kept for later.
+   * An interrupt ends neither.
    */
   <T> T locked(Work<T> work) throws IOException {
     ReentrantLock inThisJvm = IN_THIS_JVM.computeIfAbsent(root, path -> new ReentrantLock());
@@ -156,20 +155,12 @@ final class StateFolder {
   }
 
   private FileLocks.Held holdLock() throws IOException {
-    boolean interrupted = false;
-    try {
-      Path file = root.resolve("lock");
-      FileLocks.Held held;
-      while ((held = FileLocks.tryHold(file)) == null) {
-        LockSupport.parkNanos(1_000_000);
-        interrupted |= Thread.interrupted();
-      }
-      return held;
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+    Path file = root.resolve("lock");
+    FileLocks.Held held;
+    while ((held = FileLocks.tryHold(file)) == null) {
+      Uninterrupted.pause(LOCK_PAUSE_NANOS);
     }
+    return held;
   }
 
   // ---- opening ----
@@ -182,13 +173,7 @@ final class StateFolder {
       Files.createDirectories(directory.getParent());
     }
     try {
-      if (isPosix(directory.getParent())) {
-        Files.createDirectory(
-            directory,
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      } else {
-        Files.createDirectory(directory);
-      }
+      newFolder(directory);
     } catch (FileAlreadyExistsException e) {
       // Another JVM was first.
     }
@@ -294,32 +279,28 @@ final class StateFolder {
         throw damaged("it holds " + path.getFileName() + " and no file boot");
       }
     }
-    Files.createDirectories(bootDirectory(1).resolve("incoming"));
+    Path first = bootDirectory(1);
+    if (!Files.exists(first)) {
+      newFolder(first);
+    }
+    Path incoming = first.resolve("incoming");
+    if (!Files.exists(incoming)) {
+      newFolder(incoming);
+    }
     replace(boot, ByteBuffer.allocate(8).putLong(1).array());
   }
 
   private ByteBuffer mapBoot() throws IOException {
     Path boot = root.resolve("boot");
-    while (true) {
-      boolean interrupted = Thread.interrupted();
-      try (FileChannel channel = FileChannel.open(boot, StandardOpenOption.READ)) {
-        if (channel.size() != 8) {
-          throw damaged("its file boot has " + channel.size() + " bytes, not 8");
-        }
-        ByteBuffer view = channel.map(FileChannel.MapMode.READ_ONLY, 0, 8);
-        long number = view.getLong(0);
-        if (number < 1 || !Files.isDirectory(bootDirectory(number))) {
-          throw damaged("its file boot names boot " + number + ", which is not there");
-        }
-        return view;
-      } catch (ClosedByInterruptException e) {
-        interrupted = true;
-      } finally {
-        if (interrupted) {
-          Thread.currentThread().interrupt();
-        }
-      }
+    if (Files.size(boot) != 8) {
+      throw damaged("its file boot has " + Files.size(boot) + " bytes, not 8");
     }
+    ByteBuffer view = Uninterrupted.map(boot, false, 0, 8);
+    long number = view.getLong(0);
+    if (number < 1 || !Files.isDirectory(bootDirectory(number))) {
+      throw damaged("its file boot names boot " + number + ", which is not there");
+    }
+    return view;
   }
 
   private IOException damaged(String what) {
@@ -338,6 +319,36 @@ final class StateFolder {
       // In a chroot the JDK finds no mount point: "Mount point not found".
       return path.getFileSystem().supportedFileAttributeViews().contains("posix");
     }
+  }
+
+  /** The attributes of a new file that is its owner's only. */
+  static FileAttribute<?>[] ownFile(Path file) {
+    return own(file, "rw-------");
+  }
+
+  private static FileAttribute<?>[] own(Path path, String permissions) {
+    return path.getFileSystem().supportedFileAttributeViews().contains("posix")
+        ? new FileAttribute<?>[] {
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))
+        }
+        : new FileAttribute<?>[0];
+  }
+
+  /** Makes a folder that is its owner's only. */
+  static Path newFolder(Path folder) throws IOException {
+    return Files.createDirectory(folder, own(folder, "rwx------"));
+  }
+
+  /** Opens a file to read and write it, and makes it where it is not there. */
+  static RandomAccessFile writable(Path file) throws IOException {
+    if (!Files.exists(file)) {
+      try {
+        Files.createFile(file, ownFile(file));
+      } catch (FileAlreadyExistsException e) {
+        // Another JVM was first.
+      }
+    }
+    return new RandomAccessFile(file.toFile(), "rw");
   }
 
   /** What a directory holds by now; nothing when it is not there. */

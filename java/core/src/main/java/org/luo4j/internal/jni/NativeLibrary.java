@@ -10,7 +10,7 @@ import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.apache.commons.io.FileUtils;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.ElfFile;
 import org.luo4j.internal.bridge.Machine;
 
@@ -21,11 +21,22 @@ import org.luo4j.internal.bridge.Machine;
  * library for this platform is written to a new folder of mode 0700 under {@value #TMP_PROPERTY}
  * (default {@code java.io.tmpdir}), loaded and deleted at once: nothing stays behind, and two class
  * loaders in one JVM each load a file of their own.
+ *
+ * <p>A copy of luo4j whose package was renamed (shaded) works as the original does, beside it too.
  */
 final class NativeLibrary {
 
   static final String PATH_PROPERTY = "luo4j.library.path";
   static final String TMP_PROPERTY = "luo4j.tmpdir";
+
+  /** The class whose methods JNI_OnLoad binds; set while the library is loaded. */
+  private static final String CLASS_PROPERTY = "luo4j.jni.class";
+
+  /** A string literal is one object for all class loaders, which share the property. */
+  private static final Object LOADING = "luo4j: loading the JNI library in this JVM";
+
+  /** Where libraries are in a jar whose classes only were relocated. No relocator sees it so. */
+  private static final String ORIGINAL_FOLDER = String.join("/", "", "org", "luo4j", "native");
 
   private static final String FILE_NAME = "libluo4j.so";
 
@@ -75,8 +86,8 @@ final class NativeLibrary {
   }
 
   private static void loadFromJar() throws IOException {
-    String resource = resource(Machine.platform());
-    try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
+    String resource = resource(folder(), Machine.platform());
+    try (InputStream in = open(Machine.platform())) {
       if (in == null) {
         throw new IOException(
             "this build of luo4j carries no JNI library for "
@@ -102,21 +113,40 @@ final class NativeLibrary {
         }
         loadFile(file);
       } finally {
-        FileUtils.deleteDirectory(folder.toFile());
+        Files.deleteIfExists(folder.resolve(FILE_NAME));
+        Files.deleteIfExists(folder);
       }
     }
   }
 
-  private static String resource(String platform) {
-    return "/org/luo4j/native/" + platform + "/" + FILE_NAME;
+  /** The resource, null where there is none. */
+  private static @Nullable InputStream open(String platform) {
+    InputStream in = NativeLibrary.class.getResourceAsStream(resource(folder(), platform));
+    return in != null
+        ? in
+        : NativeLibrary.class.getResourceAsStream(resource(ORIGINAL_FOLDER, platform));
+  }
+
+  /** Where libraries are, beside this class's package: it may have been relocated. */
+  private static String folder() {
+    String name = NativeLibrary.class.getPackageName();
+    String root = name.substring(0, Math.max(0, name.length() - ".internal.jni".length()));
+    return "/" + root.replace('.', '/') + "/native";
+  }
+
+  private static String resource(String folder, String platform) {
+    return folder + "/" + platform + "/" + FILE_NAME;
   }
 
   private static String carried() {
     String carried =
-        PLATFORMS.stream()
-            .filter(platform -> NativeLibrary.class.getResource(resource(platform)) != null)
-            .collect(Collectors.joining(", "));
+        PLATFORMS.stream().filter(NativeLibrary::isCarried).collect(Collectors.joining(", "));
     return carried.isEmpty() ? "none" : carried;
+  }
+
+  private static boolean isCarried(String platform) {
+    return NativeLibrary.class.getResource(resource(folder(), platform)) != null
+        || NativeLibrary.class.getResource(resource(ORIGINAL_FOLDER, platform)) != null;
   }
 
   private static Path privateFolder(Path parent) throws IOException {
@@ -150,13 +180,25 @@ final class NativeLibrary {
   private static void loadFile(Path file) throws IOException {
     ElfFile.check(file, Machine.platform());
     try {
-      System.load(file.toString());
+      load(file);
     } catch (UnsatisfiedLinkError e) {
       // The JVM and the dynamic loader each put the file before what they say.
       String message = String.valueOf(e.getMessage()).replace(file + ": ", "");
       throw new IOException(file + " could not be loaded: " + message + hint(message), e);
     } catch (IllegalCallerException e) {
       throw new IOException(Machine.NATIVE_ACCESS_DENIED, e);
+    }
+  }
+
+  /** Tells the library's JNI_OnLoad the name that the bridge has, which a relocation changes. */
+  private static void load(Path file) {
+    synchronized (LOADING) {
+      System.setProperty(CLASS_PROPERTY, JniBridge.class.getName());
+      try {
+        System.load(file.toString());
+      } finally {
+        System.clearProperty(CLASS_PROPERTY);
+      }
     }
   }
 

@@ -7,7 +7,11 @@ import java.util.HashMap;
 import java.util.Map;
 import org.luo4j.internal.emulator.Emulator;
 
-/** This JVM's processes on emulated machines: one for each state folder, ended with the JVM. */
+/**
+ * This class loader's processes on emulated machines: one for each state folder. A process ends
+ * with the JVM, or when the class loader is collected; it leaves a folder that the next process
+ * sweeps.
+ */
 final class EmulatorProcesses {
 
   private static final Map<Path, Emulator> OPEN = new HashMap<>();
@@ -21,16 +25,8 @@ final class EmulatorProcesses {
     if (emulator != null && emulator.isAlive()) {
       return emulator;
     }
-    if (OPEN.isEmpty()) {
-      Runtime.getRuntime()
-          .addShutdownHook(new Thread(EmulatorProcesses::exitAll, "luo4j-emulator-exit"));
-    }
     emulator = Emulator.open(directory);
     OPEN.put(key, emulator);
     return emulator;
-  }
-
-  private static synchronized void exitAll() {
-    OPEN.values().forEach(Emulator::close);
   }
 }

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Machine;
 
 /**
  * What a native bridge must do before it is trusted: errno comes through, a memfd can be made,
@@ -28,7 +29,11 @@ final class SelfTest {
     byte[] name = "luo4j-self-test\0".getBytes();
     int fd = bridge.memfdCreate(name, Abi.MFD_CLOEXEC | Abi.MFD_ALLOW_SEALING);
     if (fd < 0) {
-      throw new IOException("self-test: memfd_create: " + Errno.describe(-fd));
+      boolean refused = fd == -Errno.EPERM || fd == -Errno.ENOSYS;
+      throw new IOException(
+          "self-test: memfd_create: "
+              + Errno.describe(-fd)
+              + (refused ? ": " + Machine.MEMFD_REFUSED : ""));
     }
     try {
       memory(bridge, fd);
