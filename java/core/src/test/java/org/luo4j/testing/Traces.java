@@ -54,10 +54,7 @@ final class Traces {
     THREAD,
     /** Child processes. */
     CHILD,
-    /**
-     * Entries of java.io.tmpdir, of /dev/shm, and files of the emulator's
-     * default folder.
-     */
+    /** Entries of java.io.tmpdir, of /dev/shm, and files of the emulator's default folder. */
     FILE
   }
 
