@@ -52,8 +52,44 @@ public final class WarmCacheLoop implements CompareLoop {
     }
   }
 
-  /** A thread's place in the sequence, and the arrays that it uses again. */
+  /**
+   * One thread's loop. What it writes at each call it makes itself at the start of its slice, so
+   * that no other thread's is in the same cache line.
+   */
   private static final class Cursor implements Turn {
+    private final WarmCache<byte[], byte[]> cache;
+    private final int valueSize;
+    private final int[] sequence;
+    private int start;
+
+    Cursor(WarmCache<byte[], byte[]> cache, int valueSize, int[] sequence, int thread) {
+      this.cache = cache;
+      this.valueSize = valueSize;
+      this.sequence = sequence;
+      this.start = (int) Entries.mix(thread + 1L);
+    }
+
+    @Override
+    public long run(Operation operation, long nanos) {
+      Slice slice = new Slice(this);
+      long began = System.nanoTime();
+      long calls = 0;
+      do {
+        switch (operation) {
+          case GET -> slice.gets();
+          case PUT -> slice.puts();
+          case MIXED -> slice.mixed();
+          default -> throw new IllegalArgumentException(operation.toString());
+        }
+        calls += BATCH;
+      } while (System.nanoTime() - began < nanos);
+      start = slice.position;
+      return calls;
+    }
+  }
+
+  /** What one thread uses in one slice. */
+  private static final class Slice {
     private final WarmCache<byte[], byte[]> cache;
     private final int valueSize;
     private final int[] sequence;
@@ -62,44 +98,28 @@ public final class WarmCacheLoop implements CompareLoop {
     private int position;
     private long random;
 
-    Cursor(WarmCache<byte[], byte[]> cache, int valueSize, int[] sequence, int thread) {
-      this.cache = cache;
-      this.valueSize = valueSize;
-      this.sequence = sequence;
-      this.value = Entries.value(0, valueSize);
-      this.position = (int) Entries.mix(thread + 1L);
-      this.random = thread;
+    Slice(Cursor cursor) {
+      cache = cursor.cache;
+      valueSize = cursor.valueSize;
+      sequence = cursor.sequence;
+      value = Entries.value(0, valueSize);
+      position = cursor.start;
+      random = position;
     }
 
-    @Override
-    public long run(Operation operation, long nanos) {
-      long start = System.nanoTime();
-      long calls = 0;
-      do {
-        switch (operation) {
-          case GET -> gets();
-          case PUT -> puts();
-          case MIXED -> mixed();
-          default -> throw new IllegalArgumentException(operation.toString());
-        }
-        calls += BATCH;
-      } while (System.nanoTime() - start < nanos);
-      return calls;
-    }
-
-    private void gets() {
+    void gets() {
       for (int i = 0; i < BATCH; i++) {
         get();
       }
     }
 
-    private void puts() {
+    void puts() {
       for (int i = 0; i < BATCH; i++) {
         put();
       }
     }
 
-    private void mixed() {
+    void mixed() {
       for (int i = 0; i < BATCH; i++) {
         random = random * 6364136223846793005L + 1442695040888963407L;
         if ((random >>> 33) % 10 == 0) {
