@@ -466,6 +466,61 @@ class RecoveryTest {
     }
   }
 
+  /** A process that dies in a verification has not counted anew yet. */
+  @Test
+  void theNextOpenCountsWhatAVerificationHasRemoved() throws IOException {
+    CacheImage.Item item = image.item("key9");
+    long key8 = image.item("key8").place();
+    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      assertEquals(false, scene.writer.dropDamaged(key8));
+      assertTrue(scene.writer.dropDamaged(item.place()));
+      assertEquals(1, scene.reader.corrupt.sum());
+      image = scene.image();
+    }
+    contents.remove("key9");
+    assertContents(contents, recovered().contents());
+  }
+
+  /** Its place, if it were used again, would reach into the next entry. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void thePlaceOfADamagedLengthIsNotUsedAgain(boolean withLock) throws IOException {
+    try (Scene scene = new Scene(folder.resolve("other"), LAYOUT)) {
+      for (int i = 0; i < 60; i++) {
+        scene.put("fill" + i, Scene.value(i, 40));
+      }
+      scene.put("damaged", Scene.value(1, 100));
+      scene.put("next", Scene.value(2, 300));
+      image = scene.image();
+    }
+    CacheImage.Item item = image.item("damaged");
+    image.setInt(item.at() + 8, image.intAt(item.at() + 8) + 100);
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      for (int i = 0; i < 5; i++) {
+        scene.put("another", Scene.value(i, 200)); // leaves places of the size
+      }
+      for (int i = 0; i < 12; i++) {
+        scene.newPeriods();
+        if (withLock) {
+          scene.put("damaged", Scene.value(i, 200));
+        } else {
+          byte[] value = Scene.value(i, 200);
+          byte[] key = Scene.bytes("damaged");
+          Overwrites.Result result =
+              scene
+                  .writer
+                  .overwrites()
+                  .tryPut(key, scene.hash("damaged"), value, 0, Entry.check(key, value, 0));
+          assertEquals(Overwrites.Result.DONE, result);
+        }
+        assertArrayEquals(Scene.value(2, 300), scene.get("next"));
+      }
+    }
+  }
+
   // ---- making a cache ----
 
   /** A codec that cannot say its name: a making is cut off where it asks. */
