@@ -38,13 +38,15 @@ class EntryTest {
             StandardOpenOption.CREATE,
             StandardOpenOption.READ,
             StandardOpenOption.WRITE)) {
-      region = MemoryRegion.ofFile(file, 0, SIZE);
+      region = MemoryRegion.ofFile(file, 0, SIZE + CacheFormat.TRAILER_BYTES);
     }
+    region.putLong(CacheFormat.markAt(region.size()), CacheFormat.MARK);
     memory = new Memory(region);
   }
 
   @AfterEach
   void unmap() {
+    memory.close();
     region.close();
   }
 

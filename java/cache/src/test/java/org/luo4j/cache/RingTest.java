@@ -37,13 +37,15 @@ class RingTest {
             StandardOpenOption.CREATE,
             StandardOpenOption.READ,
             StandardOpenOption.WRITE)) {
-      region = MemoryRegion.ofFile(file, 0, BASE + BYTES);
+      region = MemoryRegion.ofFile(file, 0, BASE + BYTES + CacheFormat.TRAILER_BYTES);
     }
+    region.putLong(CacheFormat.markAt(region.size()), CacheFormat.MARK);
     memory = new Memory(region);
   }
 
   @AfterEach
   void unmap() {
+    memory.close();
     region.close();
   }
 
