@@ -48,6 +48,8 @@ class EntryTest {
   void unmap() {
     memory.close();
     region.close();
+    memory = null; // JUnit keeps the last test's object, which would keep the mapping
+    region = null;
   }
 
   private static byte[] bytes(int length, int first) {

@@ -47,6 +47,8 @@ class RingTest {
   void unmap() {
     memory.close();
     region.close();
+    memory = null; // JUnit keeps the last test's object, which would keep the mapping
+    region = null;
   }
 
   private Ring ring(boolean isOld, int openings) {
