@@ -10,7 +10,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * The bytes of a cache's memory, read as {@link CacheFormat} draws them and not by what the cache
@@ -118,12 +120,27 @@ final class CacheImage {
 
   /** Walks both rings from tail to head. */
   void walk() {
-    walk(CacheFormat.SMALL_TAIL_AT, CacheFormat.SMALL_HEAD_AT, layout.small(), layout.smallBytes());
-    walk(CacheFormat.MAIN_TAIL_AT, CacheFormat.MAIN_HEAD_AT, layout.main(), layout.mainBytes());
+    entries();
   }
 
-  private void walk(int tailAt, int headAt, long base, long size) {
-    long head = word(headAt);
+  /** While nothing is under way, each entry of a ring that no slot names is dead. */
+  void checkDead() {
+    Set<Integer> named = items().stream().map(Item::at).collect(Collectors.toSet());
+    for (int at : entries()) {
+      check(intAt(at) == 0 || named.contains(at), "no slot names what is alive at " + at);
+    }
+  }
+
+  /** Where the entries of both rings lie. */
+  private List<Integer> entries() {
+    List<Integer> all = new ArrayList<>();
+    walk(CacheFormat.SMALL_TAIL_AT, layout.small(), layout.smallBytes(), all);
+    walk(CacheFormat.MAIN_TAIL_AT, layout.main(), layout.mainBytes(), all);
+    return all;
+  }
+
+  private void walk(int tailAt, long base, long size, List<Integer> all) {
+    long head = word(tailAt + CacheFormat.SMALL_HEAD_AT - CacheFormat.SMALL_TAIL_AT);
     long next = word(tailAt);
     check(head - next <= size, "a ring is longer than its memory");
     while (next < head) {
@@ -138,6 +155,7 @@ final class CacheImage {
                 ? 20L + intAt(at + 12) + intAt(at + 16)
                 : 12L + (lengths >>> 23) + (lengths & (1 << 23) - 1);
         next += (length + 7) / 8 * 8;
+        all.add(at);
       }
     }
     check(next == head, "a walk of the ring to " + head + " ends at " + next);

@@ -53,7 +53,7 @@ class CausesTest {
   void close() {
     scene.image().checkCounts();
     scene.image().contents();
-    scene.image().walk();
+    scene.image().checkDead();
     scene.close();
   }
 
@@ -272,6 +272,21 @@ class CausesTest {
     scene.remove("ghost");
     put("ghost", 20);
     assertFalse(isInMain("ghost"), "it was remembered once");
+  }
+
+  @Test
+  void whatTheMainRingEvictsIsNoGhost() {
+    evict(1);
+    put("main", 20);
+    scene.get("main");
+    while (!isInMain("main")) {
+      put("fill" + puts++, 480);
+    }
+    while (!told.contains("main20SIZE")) {
+      put("large" + puts++, 2500); // until it is the small ring that is below its share
+    }
+    put("main", 20);
+    assertFalse(isInMain("main"));
   }
 
   @Test

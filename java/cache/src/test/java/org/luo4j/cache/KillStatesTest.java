@@ -265,6 +265,15 @@ class KillStatesTest {
                 return () -> s.put(KEY, Scene.value(2, lengths[1]));
               }));
     }
+    all.add(
+        of(
+            "insert into a cleared cache", // the last change's record holds counts of before
+            s -> {
+              fill(s);
+              remove(s, "fill5");
+              s.writer.clear();
+              return () -> s.put("new", Scene.value(1, 30));
+            }));
     all.add(of("remove", s -> doing(s, () -> remove(s, "fill5"))));
     all.add(of("remove a large one", s -> doing(s, () -> remove(s, "large"))));
     all.add(
@@ -419,6 +428,15 @@ class KillStatesTest {
               return () -> remove(s, KEY);
             }));
     all.add(
+        of(
+            "remove of what was seen",
+            s -> {
+              fill(s);
+              prepareOverwrites(s, 70);
+              byte[] key = Scene.bytes(KEY);
+              return () -> s.writer.tryRemove(key, s.hash(KEY), s.writer.slotOf(key, s.hash(KEY)));
+            }));
+    all.add(
         new Operation(
             "insert that moves the key's slot",
             512,
@@ -562,6 +580,7 @@ class KillStatesTest {
       after = scene.image();
       after.checkCounts();
       after.checkNothingUnderWay();
+      after.checkDead();
     }
   }
 

@@ -343,6 +343,53 @@ class RecoveryTest {
     new CacheImage(LAYOUT, Files.readAllBytes(file())).checkCounts();
   }
 
+  /** Nor does it name the next entry of its key that is written there. */
+  @Test
+  void aSlotOfAnEarlierOpeningIsNotOfWhatIsWrittenInItsPlace() throws IOException {
+    CacheImage.Item last = image.item("key29");
+    image.setWord(CacheFormat.SMALL_HEAD_AT, (last.slot() & (1L << 42) - 1) << 3);
+    Files.write(file(), image.bytes());
+    try (WarmCache<byte[], byte[]> cache = open()) {
+      cache.put(Scene.bytes("key29"), Scene.value(1, last.value().length));
+      assertEquals(1, cache.verify().damaged());
+      assertArrayEquals(
+          Scene.value(1, last.value().length), cache.getIfPresent(Scene.bytes("key29")));
+      assertEquals(contents.size(), cache.size());
+      assertTrue(cache.remove(Scene.bytes("key29")));
+      assertNull(cache.getIfPresent(Scene.bytes("key29")));
+    }
+  }
+
+  /**
+   * Beyond a head that went back lie entries whose slots say this opening, 128 openings later. They
+   * are found no more when a filler has taken their place.
+   */
+  @Test
+  void aFillerOfTheFirstLapLeavesNothingAlive() throws IOException {
+    long firstOfGap;
+    try (Scene scene = new Scene(folder.resolve("other"), LAYOUT)) {
+      for (int i = 0; scene.reader.small.head() < LAYOUT.smallBytes() - 500; i++) {
+        scene.put("fill" + i, Scene.value(i, 70));
+      }
+      firstOfGap = scene.reader.small.head();
+      scene.put("gap1", Scene.value(1, 100));
+      scene.put("gap2", Scene.value(2, 100));
+      scene.put("gap3", Scene.value(3, 100));
+      image = scene.image();
+      assertTrue(scene.reader.small.head() < LAYOUT.smallBytes());
+    }
+    image.setWord(CacheFormat.SMALL_HEAD_AT, firstOfGap);
+    image.setWord(CacheFormat.OPENINGS_AT, CacheFormat.openings(128));
+    Files.write(file(), image.bytes());
+    try (WarmCache<byte[], byte[]> cache = open()) {
+      cache.put(Scene.bytes("large"), Scene.value(4, 1000));
+      for (String key : new String[] {"gap1", "gap2", "gap3"}) {
+        assertNull(cache.getIfPresent(Scene.bytes(key)), key);
+      }
+      assertArrayEquals(Scene.value(4, 1000), cache.getIfPresent(Scene.bytes("large")));
+    }
+  }
+
   // ---- damaged entries ----
 
   /** Each entry is damaged in a way of its own; counts are right when the rings have gone round. */
@@ -463,6 +510,61 @@ class RecoveryTest {
       assertEquals(1, scene.reader.corrupt.sum());
       assertEquals(0, scene.writer.evictions());
       scene.image().checkCounts();
+    }
+  }
+
+  /** A process that dies in a verification has not counted anew yet. */
+  @Test
+  void theNextOpenCountsWhatAVerificationHasRemoved() throws IOException {
+    CacheImage.Item item = image.item("key9");
+    long key8 = image.item("key8").place();
+    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      assertEquals(false, scene.writer.dropDamaged(key8));
+      assertTrue(scene.writer.dropDamaged(item.place()));
+      assertEquals(1, scene.reader.corrupt.sum());
+      image = scene.image();
+    }
+    contents.remove("key9");
+    assertContents(contents, recovered().contents());
+  }
+
+  /** Its place, if it were used again, would reach into the next entry. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void thePlaceOfADamagedLengthIsNotUsedAgain(boolean withLock) throws IOException {
+    try (Scene scene = new Scene(folder.resolve("other"), LAYOUT)) {
+      for (int i = 0; i < 60; i++) {
+        scene.put("fill" + i, Scene.value(i, 40));
+      }
+      scene.put("damaged", Scene.value(1, 100));
+      scene.put("next", Scene.value(2, 300));
+      image = scene.image();
+    }
+    CacheImage.Item item = image.item("damaged");
+    image.setInt(item.at() + 8, image.intAt(item.at() + 8) + 100);
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      for (int i = 0; i < 5; i++) {
+        scene.put("another", Scene.value(i, 200)); // leaves places of the size
+      }
+      for (int i = 0; i < 12; i++) {
+        scene.newPeriods();
+        if (withLock) {
+          scene.put("damaged", Scene.value(i, 200));
+        } else {
+          byte[] value = Scene.value(i, 200);
+          byte[] key = Scene.bytes("damaged");
+          Overwrites.Result result =
+              scene
+                  .writer
+                  .overwrites()
+                  .tryPut(key, scene.hash("damaged"), value, 0, Entry.check(key, value, 0));
+          assertEquals(Overwrites.Result.DONE, result);
+        }
+        assertArrayEquals(Scene.value(2, 300), scene.get("next"));
+      }
     }
   }
 

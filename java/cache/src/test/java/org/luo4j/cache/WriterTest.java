@@ -2,6 +2,7 @@
 package org.luo4j.cache;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -102,6 +103,22 @@ class WriterTest {
     long seen = writer.slotOf(KEY, hash);
     assertTrue(overwrite(2));
     assertFalse(tryPut(99, seen, period));
+    assertArrayEquals(value(2), reader.get(KEY, hash));
+  }
+
+  /** A reader that found the dead entry in the period before may still copy it. */
+  @Test
+  void aPlaceIsOverwrittenTwoPeriodsAfterItsEntryDied() {
+    put(0);
+    put(1); // the place of the first is kept
+    int check = Entry.check(KEY, value(2), 0);
+    for (int periods = 0; periods < 2; periods++) {
+      assertEquals(
+          Overwrites.Result.NOT_YET, writer.overwrites().tryPut(KEY, hash, value(2), 0, check));
+      assertArrayEquals(value(1), reader.get(KEY, hash));
+      assertTrue(writer.newPeriod());
+    }
+    assertTrue(overwrite(2));
     assertArrayEquals(value(2), reader.get(KEY, hash));
   }
 }
