@@ -83,6 +83,20 @@ class RingTest {
   }
 
   @Test
+  void whatIsGivenUpLaterIsNotFreeWithIt() {
+    Ring ring = ring(false, 1);
+    add(ring, 15);
+    ring.release(64);
+    ring.newPeriod();
+    ring.release(128);
+    ring.newPeriod();
+    assertEquals(-1, ring.position(ring.inSlot(0)));
+    assertEquals(64, ring.position(ring.inSlot(64)));
+    ring.newPeriod();
+    assertEquals(-1, ring.position(ring.inSlot(64)));
+  }
+
+  @Test
   void anEntryThatDoesNotFitTakesAFillerToo() {
     Ring ring = ring(false, 1);
     add(ring, 15);

@@ -66,9 +66,9 @@ final class Traces {
       Set.of(System.getProperty("java.class.path").split(File.pathSeparator));
   private static final String JDK = System.getProperty("java.home") + "/";
 
-  /** The lock that says that an emulated process lives: it is this JVM's until it ends. */
+  /** The locks that say that an emulated process lives: they are this JVM's until it ends. */
   private static final Pattern EMULATED =
-      Pattern.compile(".*/boot-\\d+/p-[0-9a-f-]{36}/alive( \\(deleted\\))?");
+      Pattern.compile(".*/boot-\\d+/p-[0-9a-f-]{36}/alive(\\.guard)?( \\(deleted\\))?");
 
   /** The bytes of an emulated memfd. */
   private static final Pattern EMULATED_MEMORY =
