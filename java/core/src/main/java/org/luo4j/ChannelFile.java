@@ -19,14 +19,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * A file of which this process has the lock, without native code. The lock is a POSIX lock, which
  * any close of the file in this process ends (fcntl_locking(2)). So a file that is open here is not
  * opened again by luo4j, in whatever class loader: all share one register of such files.
+ *
+ * <p>An interrupt would close the channel, and so end the lock: another thread does all work on it.
  */
 final class ChannelFile extends OwnedFile {
 
@@ -44,41 +45,6 @@ final class ChannelFile extends OwnedFile {
     super(file);
     this.channel = channel;
     this.key = key;
-  }
-
-  /** Work on a channel. */
-  private interface Work<T extends @Nullable Object> {
-    T run() throws IOException;
-  }
-
-  /** Does work in a thread that nobody can interrupt: an interrupt would close the channel. */
-  private static <T extends @Nullable Object> T uninterrupted(Work<T> work) throws IOException {
-    FutureTask<T> task = new FutureTask<>(work::run);
-    Thread thread = new Thread(null, task, "luo4j-file", 0, false);
-    thread.setDaemon(true);
-    thread.start();
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return task.get();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof IOException io) {
-        throw io;
-      }
-      if (e.getCause() instanceof Error error) {
-        throw error;
-      }
-      throw new IllegalStateException(e.getCause());
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
   }
 
   /** The keys of the files that are open here. Values are of no meaning; locked by itself. */
@@ -107,7 +73,7 @@ final class ChannelFile extends OwnedFile {
       if (isOpenHere(file)) {
         return null;
       }
-      Optional<ChannelFile> owned = uninterrupted(() -> locked(file, create, foreign));
+      Optional<ChannelFile> owned = Uninterrupted.apart(() -> locked(file, create, foreign));
       owned.ifPresent(opened -> register.put(opened.key, true));
       return owned.orElse(null);
     }
@@ -165,6 +131,10 @@ final class ChannelFile extends OwnedFile {
 
   /** The user whom a new file belongs to. */
   static long userId() throws IOException {
+    Path self = Path.of("/proc/self");
+    if (Files.exists(self)) {
+      return uid(self.toRealPath());
+    }
     Path file = Files.createTempFile("luo4j", null);
     try {
       return file.getFileSystem().supportedFileAttributeViews().contains("unix") ? uid(file) : 0;
@@ -175,7 +145,7 @@ final class ChannelFile extends OwnedFile {
 
   @Override
   public long size() throws IOException {
-    return uninterrupted(channel::size);
+    return Uninterrupted.apart(channel::size);
   }
 
   @Override
@@ -190,7 +160,7 @@ final class ChannelFile extends OwnedFile {
 
   @Override
   public void reserve(long bytes) throws IOException {
-    uninterrupted(
+    Uninterrupted.apart(
         () -> {
           long size = channel.size();
           boolean done = false;
@@ -253,12 +223,12 @@ final class ChannelFile extends OwnedFile {
 
   @Override
   public void clear() throws IOException {
-    uninterrupted(() -> channel.truncate(0));
+    Uninterrupted.apart(() -> channel.truncate(0));
   }
 
   @Override
   public MemoryRegion map() throws IOException {
-    return uninterrupted(() -> MemoryRegion.ofFile(channel, 0, channel.size()));
+    return Uninterrupted.apart(() -> MemoryRegion.ofFile(channel, 0, channel.size()));
   }
 
   @Override

@@ -15,12 +15,10 @@ import org.luo4j.internal.memory.ChunkedMemory;
  * Mapped memory of any size, with {@code long} offsets in bytes from 0.
  *
  * <p>Each access checks bounds ({@link IndexOutOfBoundsException}) and liveness ({@link
- * IllegalStateException} after {@link #close}). Close gives the memory back at once: private zero
- * pages take its place. An access that races with close, or a slice that outlives it, reads the
- * memory or zeros, and never faults; what it writes after close goes nowhere. The addresses are
- * freed when neither the region nor a buffer from {@link #slice} is reachable. Without native code,
- * that is on the emulator and with {@link #ofFile}, memory itself is given back only then, and a
- * slice that outlives close still reads and writes it.
+ * IllegalStateException} after {@link #close}). The memory is unmapped when neither the region nor
+ * a buffer from {@link #slice} is reachable any more, so that an access that races with close, or a
+ * slice that outlives it, uses the memory still and never faults. {@link #free} does not wait for
+ * that, and gives the memory back at once.
  *
  * <p>A page cannot be had when its file was cut short, its disk fails, or there is no memory for
  * it. An access then throws an {@link InternalError}, perhaps some time later (a memfd can be
@@ -86,8 +84,11 @@ public final class MemoryRegion implements AutoCloseable {
       return guarded;
     }
 
-    /** Gives the memory up. Called while a view is reachable. */
-    synchronized void revoke() {
+    /** Puts zeros in the memory's place, unless it is unmapped. */
+    synchronized void free() {
+      if (views == 0) {
+        return;
+      }
       unguard();
       int result = bridge.revoke(address, size);
       if (result < 0 && result != -Errno.ENOSYS) {
@@ -236,20 +237,27 @@ public final class MemoryRegion implements AutoCloseable {
   }
 
   /**
-   * Makes later accesses throw, and gives the memory back; see the class for accesses that race
-   * with it. Idempotent; when any call of it has returned, the memory is given back.
+   * Makes later accesses throw. The memory is unmapped later: see the class. Idempotent; {@link
+   * #free} may follow.
+   */
+  @Override
+  public void close() {
+    memory.close();
+  }
+
+  /**
+   * Closes the region and gives its memory back to the system at once. It is for callers that know
+   * that no thread uses the region or a slice of it: one that does reads zeros from now on, never
+   * faults, and what it writes goes nowhere. The addresses are freed when nothing of the region is
+   * reachable. Without native code, that is on the emulator and for a region of {@link #ofFile},
+   * this does what {@link #close} does. Idempotent.
    *
    * @throws LuoException when the kernel refuses, for want of memory: ENOMEM
    */
-  @Override
-  public synchronized void close() {
-    if (memory.isOpen()) {
-      Object pin = memory.pin(0, memory.size());
-      memory.close();
-      if (mapping != null) {
-        mapping.revoke();
-      }
-      Reference.reachabilityFence(pin);
+  public void free() {
+    memory.close();
+    if (mapping != null) {
+      mapping.free();
     }
   }
 
@@ -547,8 +555,8 @@ public final class MemoryRegion implements AutoCloseable {
   }
 
   /**
-   * A little-endian buffer over the memory itself, read-only where the region is. After {@link
-   * #close} it reads zeros, and what is written to it goes nowhere.
+   * A little-endian buffer over the memory itself, read-only where the region is. It stays valid
+   * after {@link #close}, and reads zeros after {@link #free}.
    *
    * @param offset where in the region, in bytes
    * @param length 0 to 2^30 bytes

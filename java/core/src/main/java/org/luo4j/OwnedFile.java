@@ -9,10 +9,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * An ordinary file as memory that one owner at a time has, whatever other process, thread, class
@@ -80,29 +80,21 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   private static OwnedFile open(Path file, Duration timeout, boolean create, boolean foreign)
       throws IOException {
     Bridge bridge = LiveUpdate.fileBridge();
-    long end = System.nanoTime() + timeout.toNanos();
-    boolean interrupted = false;
-    try {
-      while (true) {
-        Path target = foreign ? followed(file, null) : followed(file, userId(bridge));
-        OwnedFile owned =
-            bridge == null
-                ? ChannelFile.tryOpen(target, create, foreign)
-                : NativeFile.tryOpen(bridge, target, create, foreign);
-        if (owned != null) {
-          return owned;
-        }
-        long left = end - System.nanoTime();
-        if (left <= 0) {
-          throw busy(file, timeout);
-        }
-        interrupted |= Thread.interrupted();
-        LockSupport.parkNanos(Math.min(left, PAUSE_NANOS));
+    long end = System.nanoTime() + LiveUpdate.nanos(timeout);
+    while (true) {
+      Path target = foreign ? followed(file, null) : followed(file, userId(bridge));
+      OwnedFile owned =
+          bridge == null
+              ? ChannelFile.tryOpen(target, create, foreign)
+              : NativeFile.tryOpen(bridge, target, create, foreign);
+      if (owned != null) {
+        return owned;
       }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
+      long left = end - System.nanoTime();
+      if (left <= 0) {
+        throw busy(file, timeout);
       }
+      Uninterrupted.pause(Math.min(left, PAUSE_NANOS));
     }
   }
 

@@ -13,6 +13,7 @@ import java.nio.ByteOrder;
 import java.nio.ReadOnlyBufferException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.SplittableRandom;
@@ -266,6 +267,30 @@ class MemoryRegionTest {
     assertThrows(IllegalStateException.class, () -> region.advise(Advice.WILL_NEED));
     System.gc();
     assertEquals(11, slice.getLong(0));
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JNI", "JNA"})
+  void aFreedRegionHasNoMemory(BridgeType bridge) throws IOException {
+    MemoryRegion region = map(bridge, 4096);
+    ByteBuffer slice = region.slice(0, 8);
+    region.putLong(0, 11);
+    String start = Long.toHexString(region.address()) + "-";
+    assertTrue(mapping(start).contains("memfd:"), mapping(start));
+    region.free();
+    assertFalse(mapping(start).contains("memfd:"), mapping(start));
+    assertEquals(0, slice.getLong(0));
+    slice.putLong(0, 12);
+    assertThrows(IllegalStateException.class, () -> region.getLong(0));
+    region.free();
+    region.close();
+  }
+
+  private static String mapping(String start) throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/maps")).stream()
+        .filter(line -> line.startsWith(start))
+        .findAny()
+        .orElseThrow();
   }
 
   /** Close, and the collector, against readers in a tight loop: an exception at worst. */

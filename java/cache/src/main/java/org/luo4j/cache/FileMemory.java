@@ -165,7 +165,7 @@ final class FileMemory implements CacheMemory {
     } finally {
       if (!done) {
         if (found != null) {
-          found.close();
+          found.free();
         }
         other.close();
       }
@@ -177,7 +177,7 @@ final class FileMemory implements CacheMemory {
     OwnedFile before = owned;
     boolean isNew = !origin.isWarm();
     if (region != null) {
-      region.close();
+      region.free();
     }
     region = found;
     owned = other;
@@ -205,7 +205,7 @@ final class FileMemory implements CacheMemory {
     OwnedFile before = owned;
     before.moveTo(aside);
     if (region != null) {
-      region.close();
+      region.free();
       region = null;
     }
     try {
@@ -223,7 +223,7 @@ final class FileMemory implements CacheMemory {
   @Override
   public void replace() throws IOException {
     if (region != null) {
-      region.close();
+      region.free();
       region = null;
     }
     owned.clear();
@@ -240,7 +240,7 @@ final class FileMemory implements CacheMemory {
   public void close() {
     try {
       if (region != null) {
-        region.close();
+        region.free();
       }
     } finally {
       owned.close();

@@ -177,7 +177,7 @@ final class KeptMemory implements CacheMemory {
       good = fits.test(found);
     } finally {
       if (!good) {
-        found.close();
+        found.free();
       }
     }
     if (!good) {
@@ -251,7 +251,7 @@ final class KeptMemory implements CacheMemory {
 
   private void closeRegion() {
     if (region != null) {
-      region.close();
+      region.free();
       region = null;
     }
   }

@@ -129,17 +129,21 @@ public final class LeakWatch implements ExecutionCondition, TestInstancePreConst
       kinds.remove(Kind.MAPPING);
       long end = System.nanoTime() + patience * 1_000_000;
       for (Kind kind : kinds) {
-        while (!before.since(kind).isEmpty() && System.nanoTime() - end < 0) {
+        Map<String, String> since = before.since(kind);
+        while (!since.isEmpty() && System.nanoTime() - end < 0) {
           LockSupport.parkNanos(5_000_000);
+          since = before.since(kind);
         }
-        judge(kind, left);
+        judge(kind, since, left);
       }
       if (isClass) {
-        for (int i = 0; i < COLLECTIONS && !before.since(Kind.MAPPING).isEmpty(); i++) {
+        Map<String, String> since = before.since(Kind.MAPPING);
+        for (int i = 0; i < COLLECTIONS && !since.isEmpty(); i++) {
           System.gc();
           LockSupport.parkNanos(10_000_000L * i);
+          since = before.since(Kind.MAPPING);
         }
-        judge(Kind.MAPPING, left);
+        judge(Kind.MAPPING, since, left);
       }
       if (!left.isEmpty()) {
         throw new AssertionError(what + " left behind:\n  " + String.join("\n  ", left));
@@ -147,8 +151,7 @@ public final class LeakWatch implements ExecutionCondition, TestInstancePreConst
     }
 
     /** Takes down what was left; what encloses this is not blamed for it once more. */
-    private void judge(Kind kind, List<String> left) {
-      Map<String, String> since = before.since(kind);
+    private void judge(Kind kind, Map<String, String> since, List<String> left) {
       left.addAll(since.values());
       for (Watch each = outer; each != null; each = each.outer) {
         each.before.add(kind, since);

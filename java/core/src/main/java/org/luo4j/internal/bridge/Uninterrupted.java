@@ -32,7 +32,7 @@ public final class Uninterrupted {
 
   private Uninterrupted() {}
 
-  /** Work with channels. It opens each channel that it uses, and can be run again. */
+  /** Work with channels. */
   @FunctionalInterface
   public interface Io<T extends @Nullable Object> {
     T run() throws IOException;
@@ -45,8 +45,8 @@ public final class Uninterrupted {
   }
 
   /**
-   * Runs the work, again from its start when an interrupt has closed a channel in it. Where one
-   * interrupt follows another, a thread that nobody else knows runs it.
+   * Runs work that opens each channel that it uses, again from its start when an interrupt has
+   * closed a channel in it. Where one interrupt follows another, it is run {@link #apart}.
    */
   public static <T extends @Nullable Object> T io(Io<T> work) throws IOException {
     boolean interrupted = Thread.interrupted();
@@ -66,7 +66,8 @@ public final class Uninterrupted {
     }
   }
 
-  private static <T extends @Nullable Object> T apart(Io<T> work) throws IOException {
+  /** Has another thread do the work, once; nobody knows the thread, so nobody interrupts it. */
+  public static <T extends @Nullable Object> T apart(Io<T> work) throws IOException {
     FutureTask<T> task = new FutureTask<>(work::run);
     Thread thread = new Thread(null, task, "luo4j-io", 0, false);
     thread.setDaemon(true);

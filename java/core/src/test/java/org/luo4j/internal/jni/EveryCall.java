@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.internal.jni;
 
+import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -50,6 +54,7 @@ final class EveryCall {
     }
     callWithBadArguments(bridge);
     callOnSockets(bridge);
+    callOnFile(bridge);
     System.out.println("not called: " + missing);
   }
 
@@ -86,6 +91,32 @@ final class EveryCall {
     bridge.describe(copy);
     ok(bridge.close(copy));
     ok(bridge.close(fd));
+  }
+
+  private static void callOnFile(Bridge bridge) throws IOException {
+    Path path = Files.createTempFile("every", "call");
+    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
+    int fd = (int) ok(bridge.openFile(name, false));
+    ok(bridge.lockFile(fd));
+    ok(bridge.status(fd, new long[Bridge.STATUS_FIELDS]));
+    ok(bridge.truncate(fd, PAGE));
+    long address = ok(bridge.map(fd, 0, PAGE, true));
+    ok(bridge.guard(address, PAGE));
+    ok(bridge.truncate(fd, 0));
+    ok(bridge.view(address, PAGE).get(0));
+    ok(bridge.unguard(address));
+    ok(bridge.revoke(address, PAGE));
+    ok(bridge.unmap(address, PAGE));
+    ok(bridge.close(fd));
+    Files.delete(path);
+    refused(bridge.openFile(name, false));
+    refused(bridge.openFile(new byte[0], false));
+    refused(bridge.lockFile(BAD_FD));
+    refused(bridge.status(BAD_FD, new long[Bridge.STATUS_FIELDS]));
+    refused(bridge.status(BAD_FD, new long[1]));
+    refused(bridge.unguard(address));
+    ok(bridge.userId());
+    ok(bridge.bootTime());
   }
 
   private static void callWhatAMemfdRefuses(Bridge bridge, int fd) {
