@@ -83,9 +83,9 @@ final class Traces {
   /** Where libffi, which JNA calls with, has the code of callbacks. */
   private static final Pattern CALLBACKS = Pattern.compile(".*/ffi[A-Za-z0-9]{6}( \\(deleted\\))?");
 
-  /** The agents that Jazzer loads into its JVM. */
-  private static final Pattern FUZZER =
-      Pattern.compile(".*/(jazzer-agent-|byteBuddyAgent)\\d+\\.jar");
+  /** What Jazzer and Lincheck load into the JVM. */
+  private static final Pattern TEST_TOOLS =
+      Pattern.compile(".*/(jazzer-agent-|byteBuddyAgent|lincheck-bootstrap)\\d+\\.jar");
 
   private static final Pattern MAPS =
       Pattern.compile("([0-9a-f]+)-([0-9a-f]+) (\\S+) \\S+ (\\S+ \\d+) *(.*)");
@@ -204,7 +204,7 @@ final class Traces {
         || target.startsWith(JDK)
         || target.startsWith("/dev/") && target.endsWith("random")
         || CALLBACKS.matcher(target).matches()
-        || FUZZER.matcher(target).matches()
+        || TEST_TOOLS.matcher(target).matches()
         || EMULATED.matcher(target).matches();
   }
 
@@ -268,7 +268,7 @@ final class Traces {
     return watched
         && !LIBRARY.matcher(file).matches()
         && !CALLBACKS.matcher(file).matches()
-        && !FUZZER.matcher(file).matches()
+        && !TEST_TOOLS.matcher(file).matches()
         && !EMULATED_BOOT.matcher(file).matches()
         && !file.startsWith("/tmp/hsperfdata_");
   }
@@ -343,7 +343,7 @@ final class Traces {
     if (!isTemporaryFolderShared()) {
       for (String name : list(TEMPORARY)) {
         String file = TEMPORARY + "/" + name;
-        if (!name.equals(EMULATOR) && !FUZZER.matcher(file).matches()) {
+        if (!name.equals(EMULATOR) && !TEST_TOOLS.matcher(file).matches()) {
           found.put(file, "file " + file);
         }
       }
