@@ -70,7 +70,8 @@ public final class Host {
 
   /** As {@link #text}, of a file that is compressed with gzip. */
   public Optional<String> unzipped(String absolute) {
-    try (InputStream in = new GZIPInputStream(Files.newInputStream(path(absolute)))) {
+    try (InputStream zipped = Files.newInputStream(path(absolute));
+        InputStream in = new GZIPInputStream(zipped)) {
       return Optional.of(new String(in.readAllBytes(), StandardCharsets.ISO_8859_1).strip());
     } catch (IOException e) {
       return Optional.empty();
