@@ -14,7 +14,9 @@ package org.luo4j.cache;
  * @param corruptions entries whose checksum did not hold: they were misses
  * @param decodeFailures entries whose key or value the codec could not decode; see {@link
  *     OnDecodeFailure}
- * @param droppedPuts entries that could not be stored, as a stalled reader held the memory
+ * @param droppedPuts entries that were put and not stored, as a function given to {@link
+ *     WarmCache#read} held the memory for more than a second; a removal listener is told of them as
+ *     {@link RemovalCause#SIZE}
  * @since 0.1.0
  */
 public record CacheStats(
