@@ -10,7 +10,7 @@ package org.luo4j.cache;
  * @param hits lookups that found a value, or got that of another thread's loader
  * @param misses lookups that found none; where there was a loader, it was called
  * @param evictions entries that were removed to make room, and expired entries that were removed or
- *     replaced; not those that were replaced
+ *     replaced; not live ones that were replaced
  * @param corruptions entries whose checksum did not hold: they were misses
  * @param decodeFailures entries whose key or value the codec could not decode; see {@link
  *     OnDecodeFailure}
