@@ -85,6 +85,7 @@ ok|/dev/liveupdate free
 ok|huge folios
 ok|KHO scratch
 ok|memory
+ok|/dev/shm
 ok|locked memory
 ok|cgroup memory
 ok|vm.memfd_noexec
@@ -112,7 +113,7 @@ wants good
 wants user 'problem /dev/liveupdate access' 'gone /dev/liveupdate answers'
 wants group
 wants folios-never 'warning huge folios'
-wants cache-too-large 'problem memory'
+wants cache-too-large 'problem memory' 'warning /dev/shm'
 wants cache-tight 'warning memory'
 wants memory-taken 'problem memory'
 wants cgroup-limit 'problem cgroup memory'

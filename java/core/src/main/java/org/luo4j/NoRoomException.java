@@ -4,8 +4,8 @@ package org.luo4j;
 import java.io.IOException;
 
 /**
- * There is no room for memory that was to be reserved: on the file system, in the machine, or below
- * a cgroup's limit. Nothing was reserved.
+ * There is no room for memory: on the file system, in the machine, or below a cgroup's limit. The
+ * message says how much is needed, how much there is, where, and what to do. No memory was taken.
  *
  * @since 0.1.0
  */
@@ -35,18 +35,18 @@ public final class NoRoomException extends IOException {
   }
 
   /**
-   * What was to be reserved.
+   * How much is needed.
    *
-   * @return bytes, beyond those that the memory has already
+   * @return bytes, beyond those that are allocated already
    */
   public long needed() {
     return needed;
   }
 
   /**
-   * What there was.
+   * How much there was.
    *
-   * @return bytes, 0 or more
+   * @return bytes, 0 or more; less than {@link #needed}, unless others freed memory meanwhile
    */
   public long available() {
     return available;

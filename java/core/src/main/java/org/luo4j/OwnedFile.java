@@ -15,17 +15,17 @@ import org.luo4j.internal.bridge.Errno;
 import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
- * An ordinary file as memory that one owner at a time has, whatever other process, thread, class
- * loader or cache asks. The file outlives its process; on a tmpfs, such as /dev/shm, until the
- * machine is rebooted.
+ * An ordinary file as memory with one owner at a time, among all processes, class loaders and
+ * threads. The file outlives its process; on a tmpfs, such as /dev/shm, until the machine is
+ * rebooted.
  *
  * <p>The owner holds a lock of the open file (F_OFD_SETLK, fcntl(2)), which ends with the process
  * at the latest. No other open, copy or close of the file ends it. Without native code the lock is
- * one of {@link java.nio.channels.FileChannel}, a POSIX lock: it ends when anything in the process
- * closes the file after having opened it. luo4j never does; {@link #isLockSafe} says which it is.
+ * one of {@link java.nio.channels.FileChannel}, a POSIX lock: it ends when any code in the process
+ * opens the file and closes it. luo4j never does; {@link #isLockSafe} says which lock it is.
  *
- * <p>A new file has mode 0600. One of another user, or one that others may write, is refused, and
- * so is a symbolic link of another user. A file is used by any thread; {@link #close} by one.
+ * <p>A new file has mode 0600. A file or symbolic link of another user is refused, and so is a file
+ * that others may write. Any thread may call any method.
  *
  * @since 0.1.0
  */
@@ -46,14 +46,15 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   }
 
   /**
-   * Opens a file, or makes an empty one, once no other owner has it.
+   * Opens a file, or makes an empty one. Waits while another owner has it.
    *
    * @param file the file; its folder must be there. A symbolic link is followed where this user or
    *     root has made it
-   * @param timeout how long to wait for another owner to end: 0 to look once, or more. An interrupt
-   *     neither ends the wait nor is lost
+   * @param timeout how long to wait for another owner to end: 0 to try once, or more. An interrupt
+   *     does not end the wait, and the flag stays set
    * @return the file, owned
-   * @throws LuoException.OwnerAlive when another owner has it still
+   * @throws LuoException.OwnerAlive when another owner has it at the end of the timeout; its
+   *     process is not known
    * @throws IOException when it cannot be opened or made, or is refused: the reason says what to do
    */
   public static OwnedFile open(Path file, Duration timeout) throws IOException {
@@ -65,11 +66,11 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    *
    * @param file the file
    * @param timeout how long to wait for another owner
-   * @param foreign whether a file of another user, or one that others may write, is opened too: for
-   *     tools that take what is in it for untrusted
+   * @param foreign true to open also a file of another user, or one that others may write: for
+   *     tools that do not trust its contents
    * @return the file, owned
    * @throws NoSuchFileException when it is not there
-   * @throws LuoException.OwnerAlive when another owner has it still
+   * @throws LuoException.OwnerAlive when another owner has it at the end of the timeout
    * @throws IOException when it cannot be opened, or is refused
    */
   public static OwnedFile openExisting(Path file, Duration timeout, boolean foreign)
@@ -99,7 +100,8 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   }
 
   /**
-   * Whether a file may be opened and closed by other means without an owner of this JVM losing it.
+   * Whether code of this JVM may open and close a file by other means. Where it may not, that would
+   * end the lock of the file's owner.
    *
    * @param file any file, there or not
    * @return false while it is owned in this JVM and {@link #isLockSafe} is false
@@ -199,17 +201,17 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   public abstract long size() throws IOException;
 
   /**
-   * Whether nothing in this process can end the lock by chance.
+   * Whether no code in this process can end the lock by chance.
    *
-   * @return false without native code: see the class
+   * @return false without native code, whose lock is a POSIX lock
    */
   public abstract boolean isLockSafe();
 
   /**
-   * Makes the file at least so large, and has all of its blocks allocated, so that no later write
-   * to it wants for room. What is in the file stays. On failure the file is what it was.
+   * Allocates all blocks of the file, and makes it larger where needed, so that no later write to
+   * it can run out of room. What is in the file stays. On failure the file keeps its size.
    *
-   * @param bytes 1 or more
+   * @param bytes the least size, 1 or more
    * @throws NoRoomException when the file system, the machine or the cgroup has no room
    * @throws IOException when the file system refuses
    */
@@ -218,7 +220,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   /**
    * Whether all blocks of the file are known to be allocated.
    *
-   * @return false where there are holes, or it cannot be told
+   * @return false where there are holes, and without native code
    * @throws IOException when the file is closed or cannot be asked
    */
   public abstract boolean isReserved() throws IOException;
@@ -231,17 +233,18 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   public abstract void clear() throws IOException;
 
   /**
-   * Maps the file whole, shared.
+   * Maps the whole file, shared: what is written to the region is in the file.
    *
-   * @return the region, which the caller closes before the file
+   * @return the region; the caller closes it before the file
    * @throws IOException when the kernel refuses
    */
   public abstract MemoryRegion map() throws IOException;
 
   /**
-   * Renames the file, within its file system, over any other of that name. It stays owned.
+   * Renames the file within its file system, in place of any other file of that name. It stays
+   * owned.
    *
-   * @param target its new name
+   * @param target its new path
    * @throws IOException when the file system refuses: it has its old name then
    */
   public final void moveTo(Path target) throws IOException {

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.testing.Examples;
+import org.luo4j.testing.NamedTests;
 
 /** Compiles and runs the README's examples, in its order, on the emulator. */
 class ReadmeTest {
@@ -68,6 +69,23 @@ class ReadmeTest {
       found++;
     }
     assertTrue(found >= 3);
+  }
+
+  @Test
+  void theTestsItNamesExist() throws Exception {
+    List<String> names = NamedTests.in(Files.readString(ROOT.resolve("README.md")));
+    assertTrue(names.size() > 10, names::toString);
+    assertEquals(List.of(), NamedTests.missing(ROOT, names));
+  }
+
+  @Test
+  void testsThatDoNotExistAreFound() throws Exception {
+    String page =
+        "`ReadmeTest`, `ReadmeTest.theTestsItNamesExist`, `scripts/fuzz.sh --damage`, `read`,"
+            + " `NoneTest`, `ReadmeTest.none`, `scripts/none.sh`, `native/none.c`";
+    assertEquals(
+        List.of("NoneTest", "ReadmeTest.none", "scripts/none.sh", "native/none.c"),
+        NamedTests.missing(ROOT, NamedTests.in(page)));
   }
 
   private String run(String statements) throws Exception {

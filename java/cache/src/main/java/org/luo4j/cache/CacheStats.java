@@ -10,11 +10,13 @@ package org.luo4j.cache;
  * @param hits lookups that found a value, or got that of another thread's loader
  * @param misses lookups that found none; where there was a loader, it was called
  * @param evictions entries that were removed to make room, and expired entries that were removed or
- *     replaced; not those that were replaced
+ *     replaced; not live ones that were replaced
  * @param corruptions entries whose checksum did not hold: they were misses
  * @param decodeFailures entries whose key or value the codec could not decode; see {@link
  *     OnDecodeFailure}
- * @param droppedPuts entries that could not be stored, as a stalled reader held the memory
+ * @param droppedPuts entries that were put and not stored, as a function given to {@link
+ *     WarmCache#read} held the memory for more than a second; a removal listener is told of them as
+ *     {@link RemovalCause#SIZE}
  * @since 0.1.0
  */
 public record CacheStats(

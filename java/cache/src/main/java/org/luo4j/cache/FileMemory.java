@@ -71,14 +71,30 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** Finishes what a process was at that was killed while two files changed places. */
+  /** Finishes or undoes what a killed process was at while two files changed places. */
   private void heal() throws IOException {
-    if (Files.exists(swap)) {
-      if (Files.exists(aside)) {
-        Files.delete(swap);
-      } else {
-        Files.move(swap, aside);
-      }
+    if (!Files.exists(swap)) {
+      return;
+    }
+    if (!Files.exists(aside)) {
+      Files.move(swap, aside); // the last of three renames was missing
+    } else if (owned.size() == 0) {
+      undoSwap(); // the first one was made, and the file is new
+    } else {
+      Files.delete(swap);
+    }
+  }
+
+  private void undoSwap() throws IOException {
+    OwnedFile before = owned;
+    OwnedFile swapped = own(swap, Duration.ZERO, false);
+    boolean done = false;
+    try {
+      swapped.moveTo(file);
+      owned = swapped;
+      done = true;
+    } finally {
+      (done ? before : swapped).close();
     }
   }
 

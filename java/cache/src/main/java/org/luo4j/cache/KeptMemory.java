@@ -57,8 +57,8 @@ final class KeptMemory implements CacheMemory {
       if (size == AS_KEPT) {
         kept = found.orElseThrow(() -> new IOException(handover.whyNothing(name)));
       } else {
-        heal();
-        kept = found.isPresent() ? found.get() : make();
+        Optional<Kept> swapped = heal(found.isPresent());
+        kept = found.isPresent() ? found.get() : swapped.isPresent() ? swapped.get() : make();
       }
       find();
       done = true;
@@ -69,15 +69,26 @@ final class KeptMemory implements CacheMemory {
     }
   }
 
-  /** Finishes what a process was at that was killed while two memories changed places. */
-  private void heal() {
+  /**
+   * Finishes or undoes what a killed process was at while two memories changed places.
+   *
+   * @param isThere whether there is memory under the name
+   * @return what belongs under the name, where there is none
+   */
+  private Optional<Kept> heal(boolean isThere) {
     aside = handover.find(asideName()).orElse(null);
     Kept swapped = handover.find(swapName()).orElse(null);
-    if (swapped != null && aside == null) {
-      aside = swapped.rename(asideName());
-    } else if (swapped != null) {
+    if (swapped == null) {
+      return Optional.empty();
+    }
+    if (aside == null) {
+      aside = swapped.rename(asideName()); // the last of three renames was missing
+    } else if (!isThere) {
+      return Optional.of(swapped.rename(name)); // the first one was made
+    } else {
       swapped.discard();
     }
+    return Optional.empty();
   }
 
   private void find() {

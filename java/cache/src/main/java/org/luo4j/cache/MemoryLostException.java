@@ -4,9 +4,10 @@ package org.luo4j.cache;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The cache's memory was taken away while the cache was open: its file was cut short by somebody,
- * its disk fails, or memory has a fault. Every call from then on throws this, until the cache is
- * closed and opened again. Nothing that a call has returned before was wrong.
+ * The cache's memory was taken away while the cache was open: somebody cut its file short, its disk
+ * fails, or memory has a fault. Every call that uses entries throws this from then on. Nothing that
+ * a call returned before was wrong. Close the cache and open it again: it recovers what is there,
+ * or starts cold.
  *
  * @since 0.1.0
  */

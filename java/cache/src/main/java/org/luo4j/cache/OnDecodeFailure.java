@@ -2,16 +2,16 @@
 package org.luo4j.cache;
 
 /**
- * What a cache does with an entry whose key or value its {@link Codec} cannot decode: one whose
- * {@link Codec#decode} throws a RuntimeException, or returns null. Either way the entry is counted
- * in {@link CacheStats#decodeFailures}.
+ * What a cache does with an entry whose key or value cannot be decoded: {@link Codec#decode} throws
+ * a RuntimeException or returns null. Each such entry is counted in {@link
+ * CacheStats#decodeFailures}.
  *
  * @since 0.1.0
  */
 public enum OnDecodeFailure {
   /**
-   * The entry is a miss and is removed. The first one of a cache is logged at WARNING with the
-   * reason.
+   * The entry is a miss and is removed, and no removal listener is told. The first one of a cache
+   * is logged at WARNING with the reason.
    */
   MISS,
   /** The call throws the codec's exception. The entry stays. */

@@ -74,7 +74,7 @@ final class Opening {
           "a cache starts cold: "
               + found.reason()
               + ". To be warm next time open it as before; to free what is set aside call"
-              + " discardRefused, or use luo cache refused");
+              + " discardRefused, or use luo cache refused --drop");
     }
     boolean closed = false;
     if (found.isWarm()) {

@@ -25,18 +25,24 @@ import org.luo4j.MemoryRegion;
 
 /**
  * A cache outside the heap, in memory that outlives the process: a file of a tmpfs, which a restart
- * of the JVM leaves alone, or a memfd in a LUO session, which a kexec carries over. Opening it
- * again takes no time that grows with its contents.
+ * of the JVM leaves alone, or a memfd that a holder keeps and a kexec carries over. The time to
+ * open it again does not grow with its contents.
  *
  * <p>What {@code put} has returned from is there after SIGKILL, unless it was evicted. Nothing is
  * evicted while live bytes (each entry with a header of 12 bytes, rounded up to 8, and at least
  * {@link Builder#averageEntryBytes}) are at most nine tenths of the capacity. Old entries carry a
  * checksum that is verified when they are read.
  *
+ * <p>Memory has one owner: one cache of one process. All of it is allocated by {@link
+ * Builder#open}. If it is taken away later, calls throw a {@link MemoryLostException}. After {@link
+ * #close} calls throw an {@link IllegalStateException}; {@link #start}, {@link #shape}, {@link
+ * #stats} and {@link #memoryBytes} still work.
+ *
  * <p>Keys and values are held by value and are not null. Any thread may call any method; lookups
  * take no lock, nor do overwrites by values of the same size; other changes take turns. Loaders and
  * removal listeners are called without a lock, and may use the cache; a loader must not need its
- * own key ({@link #get}). No call reacts to an interrupt: it goes on, and the flag stays set.
+ * own key ({@link #get}). An interrupt ends no call: the call does its work, and the flag stays
+ * set.
  *
  * @param <K> the keys
  * @param <V> the values
@@ -194,14 +200,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
-   * Opens the cache that is in a file, whatever its shape; keys and values are their bytes. As any
-   * opening it takes the ownership, marks the cache open, and finishes the change that a killed
-   * process was at.
+   * Opens the cache that is in a file, whatever its shape; keys and values are their bytes. Takes
+   * the ownership, marks the cache open, and finishes the change that a killed process left. The
+   * file may belong to another user.
    *
    * @param file a cache's
    * @return the cache, warm
-   * @throws IOException when another cache has the file, or it holds none that is whole: it stays
-   *     as it is then
+   * @throws org.luo4j.LuoException.OwnerAlive when another cache has the file, at once
+   * @throws IOException when the file holds no whole cache: it stays as it is then
    */
   public static WarmCache<byte[], byte[]> openAsFound(Path file) throws IOException {
     Builder<byte[], byte[]> builder =
@@ -290,8 +296,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     /**
-     * Sets the capacity, of which nine tenths may be live. The memory is larger by about a half:
-     * for the index, and for room to clean in.
+     * Sets the capacity, of which nine tenths may be live. The memory is larger, for the index and
+     * for room to clean in: 1.63 times the capacity with the default {@link #averageEntryBytes},
+     * 1.51 times with 1024.
      *
      * @param bytes 64 KiB to 8 TiB
      * @return this
@@ -322,8 +329,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     /**
-     * Places the cache in a file, made for its owner's use only by who makes its folder so; one on
-     * a tmpfs, such as /dev/shm, costs no disk.
+     * Places the cache in a file. A new file is created with mode 0600. A file or symbolic link of
+     * another user is refused, and so is a file that others may write. A file on a tmpfs, such as
+     * /dev/shm, costs no disk.
      *
      * @param file the file; its folder must be there
      * @return this
@@ -386,8 +394,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     /**
-     * How long to wait while another process has the file or session open: one that is ending, when
-     * its successor has started. Default 10 s. A handover has a timeout of its own.
+     * Sets how long {@link #open} waits while another cache has the file or session, such as that
+     * of a process that is ending. Default 10 s. An interrupt does not end the wait. A handover has
+     * a timeout of its own.
      *
      * @param timeout 0 to try once, or more
      * @return this
@@ -420,9 +429,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     /**
-     * Sets the clock of expiry, which must be the same before and after a restart.
+     * Sets the clock of expiry, which must be the same before and after a restart. When it is set
+     * back, the cache's time stands still. Default: the machine's boot clock, and the wall clock
+     * for the time that a reboot or a kexec took.
      *
-     * @param millis ms since 1970
+     * @param millis ms since 1970; is called by any thread
      * @return this
      * @throws IllegalStateException when it was set already
      */
@@ -447,7 +458,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     /**
      * Sets what becomes of old memory that cannot be used; default {@link OnRefusal#KEEP}.
      *
-     * @param what keep it aside or write over it
+     * @param what set it aside, write over it, or fail
      * @return this
      * @throws IllegalStateException when it was set already
      */
@@ -474,7 +485,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     /**
      * Sets who is told of removals.
      *
-     * @param listener is called by the thread that caused one
+     * @param listener is called by the thread that caused the removal, without a lock
      * @return this
      * @throws IllegalStateException when it was set already
      */
@@ -507,11 +518,16 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
     /**
      * Opens the cache: warm with what is there, or cold; {@link WarmCache#start} says which.
+     * Allocates all of its memory. An open that fails leaves no new file.
      *
      * @return the cache, to be closed
-     * @throws IOException when the file cannot be used, or another cache has it still
-     * @throws org.luo4j.LuoException.OwnerAlive when another process has kept memory open still
+     * @throws org.luo4j.LuoException.OwnerAlive when the memory has another owner at the end of the
+     *     timeout: another process, class loader or cache
      * @throws org.luo4j.LuoException when the holder or the kernel refuses
+     * @throws org.luo4j.NoRoomException when the file system, the machine or the cgroup has no room
+     *     for the memory; what was set aside is deleted first
+     * @throws IOException when the file cannot be opened or is refused; for {@link OnRefusal#FAIL},
+     *     when its memory cannot be used
      * @throws IllegalStateException when the capacity, or where to place the cache, is not set
      */
     public WarmCache<K, V> open() throws IOException {
@@ -1219,8 +1235,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
-   * The memory that the cache takes when all of it is in use: the capacity, room to clean in, and
-   * the index.
+   * The memory that the cache takes, all of it allocated: the capacity, room to clean in, and the
+   * index. Works after {@link #close} too.
    *
    * @return bytes
    */
@@ -1253,7 +1269,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
-   * Gives up old memory that was refused, now or at an earlier time, and kept aside.
+   * Deletes the old memory that was refused and set aside, when this cache was opened or before.
    *
    * @return whether there was any
    * @throws IOException when its file cannot be deleted
@@ -1263,11 +1279,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
-   * Closes the cache; its memory stays, unless it is a session's, which is given up. When this has
-   * returned no thread of this process touches the memory any more. Calls that are under way end
-   * first, or throw an {@link IllegalStateException}, as later calls do. A function that {@link
-   * #read} or a computation of {@link #asMap} has called is waited for, for {@value #CLOSE_MILLIS}
-   * ms at most: then its buffer turns into zeros, and that call throws when the function returns.
+   * Closes the cache. Its memory stays for the next open; that of a session of this process is
+   * given up. When this returns, no thread of this process touches the memory any more.
+   *
+   * <p>Calls that are under way end first, or throw an {@link IllegalStateException}, as later
+   * calls do. This waits for computations of {@link #asMap}, then for functions that {@link #read}
+   * called, for {@value #CLOSE_MILLIS} ms each at most. Then it takes the memory away: a buffer
+   * that such a function has reads zeros, and the call throws when the function returns. Without
+   * native code {@code read} gives functions a copy, and computations are waited for without limit.
    * Loaders and listeners are not waited for. Idempotent.
    *
    * @throws UncheckedIOException when the operating system refuses; the cache is closed then

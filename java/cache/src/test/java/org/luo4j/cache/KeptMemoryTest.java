@@ -124,6 +124,27 @@ class KeptMemoryTest {
   }
 
   @Test
+  void aProcessKilledWhileTwoMemoriesChangePlacesLosesNeither() throws IOException {
+    process(MIB, OnRefusal.KEEP, null, "one");
+    process(2 * MIB, OnRefusal.KEEP, null, "two");
+    rename("cache", "cache.swap"); // killed after the first of three renames
+    process(MIB, OnRefusal.KEEP, "one", "one");
+    process(2 * MIB, OnRefusal.KEEP, "two", "two");
+    rename("cache", "cache.swap");
+    rename("cache.refused", "cache"); // and after the second
+    process(2 * MIB, OnRefusal.KEEP, "two", "two");
+    process(MIB, OnRefusal.KEEP, "one", "one");
+  }
+
+  private void rename(String from, String to) {
+    try (Handover handover = handover(Duration.ofSeconds(60));
+        Kept kept = handover.find(from).orElseThrow();
+        Kept renamed = kept.rename(to)) {
+      assertEquals(to, renamed.name());
+    }
+  }
+
+  @Test
   void memoryOfAnotherSizeIsReplacedWhereThatWasAskedFor() throws IOException {
     process(MIB, OnRefusal.KEEP, null, "one");
     assertEquals(Start.Kind.COLD, process(2 * MIB, OnRefusal.REPLACE, null, "two").kind());

@@ -2,6 +2,7 @@
 package org.luo4j.cache;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.LiveUpdate;
 import org.luo4j.testing.Examples;
+import org.luo4j.testing.NamedTests;
 
 /** Compiles and runs the examples of WarmCache's page, in its order, on the emulator. */
 class PageTest {
@@ -45,6 +47,13 @@ class PageTest {
     assertEquals("1 entries, clean: true\n", run(blocks.get(3)));
     assertEquals("2026-01-31\n", run(blocks.get(4)));
     LiveUpdate.open().emulateKexec(); // ends the cache that the example leaves open
+  }
+
+  @Test
+  void theTestsItNamesExist() throws Exception {
+    List<String> names = NamedTests.in(Files.readString(Path.of("README.md")));
+    assertTrue(names.size() > 40, names::toString);
+    assertEquals(List.of(), NamedTests.missing(Path.of("../.."), names));
   }
 
   private String run(String statements) throws Exception {

@@ -185,9 +185,12 @@ class RefusalTest {
         cache.put("key", new byte[] {(byte) (capacity >> 20)});
       }
     }
-    Files.move(file, swap); // killed after the first of three renames
-    try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
-      assertArrayEquals(new byte[] {1}, cache.getIfPresent("key"));
+    for (long capacity : new long[] {1 << 20, 2 << 20, 2 << 20, 1 << 20}) {
+      Files.move(file, swap); // killed after the first of three renames
+      try (WarmCache<String, byte[]> cache = sized(capacity)) {
+        assertArrayEquals(new byte[] {(byte) (capacity >> 20)}, cache.getIfPresent("key"));
+      }
+      assertEquals(List.of("sized", "sized.refused"), names());
     }
     Files.move(file, aside.resolveSibling("kept")); // and after the second
     Files.deleteIfExists(aside);

@@ -16,7 +16,13 @@ import picocli.CommandLine.Spec;
       "The cache is a file, as in /dev/shm/my-service.cache, or what arrived in a LUO session. Keys"
           + " and values are taken as their bytes, so their codecs are not needed."
     },
-    subcommands = {CacheStat.class, CacheVerify.class, CacheDump.class, CacheLoad.class},
+    subcommands = {
+      CacheStat.class,
+      CacheVerify.class,
+      CacheDump.class,
+      CacheLoad.class,
+      CacheRefused.class
+    },
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "",
@@ -24,7 +30,8 @@ import picocli.CommandLine.Spec;
       "  luo cache stat /dev/shm/my-service.cache",
       "  luo cache verify /dev/shm/my-service.cache",
       "  luo cache dump /dev/shm/my-service.cache --to my-service.dump",
-      "  luo cache load /dev/shm/copy.cache --from my-service.dump"
+      "  luo cache load /dev/shm/copy.cache --from my-service.dump",
+      "  luo cache refused /dev/shm/my-service.cache"
     })
 final class CacheCommand implements Runnable {
 

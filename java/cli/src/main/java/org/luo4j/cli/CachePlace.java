@@ -3,8 +3,13 @@ package org.luo4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.luo4j.LiveUpdate;
+import org.luo4j.LuoException;
+import org.luo4j.OwnedFile;
 import org.luo4j.cache.WarmCache;
+import org.luo4j.cli.host.FileLocks;
+import org.luo4j.cli.host.Host;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -48,6 +53,19 @@ final class CachePlace {
               + " that is meant, add --give-up");
     }
     return file;
+  }
+
+  /**
+   * Becomes the owner of a file that is there, whoever it belongs to.
+   *
+   * @throws LuoException.OwnerAlive when a cache has it open, with the process where it is known
+   */
+  static OwnedFile own(Path file) throws IOException {
+    try {
+      return OwnedFile.openExisting(file, Duration.ZERO, true);
+    } catch (LuoException.OwnerAlive e) {
+      throw e.ownedBy(FileLocks.owner(Host.here(), file).orElse(0));
+    }
   }
 
   /** Opens the cache, as its owner. */

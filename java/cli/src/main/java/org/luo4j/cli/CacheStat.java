@@ -56,7 +56,9 @@ final class CacheStat implements Callable<Integer> {
   private static String start(Path file, CacheHeader header) throws IOException {
     OptionalLong owner = FileLocks.owner(Host.here(), file);
     if (owner.isPresent()) {
-      return "open in process " + owner.getAsLong();
+      return owner.getAsLong() == FileLocks.HIDDEN
+          ? "open in a process that this user may not see"
+          : "open in process " + owner.getAsLong();
     }
     return header.isClosed()
         ? "WARM_AFTER_RESTART when it is opened next"
@@ -65,6 +67,12 @@ final class CacheStat implements Callable<Integer> {
 
   private static void print(
       CacheShape shape, long entries, long live, String start, PrintWriter out) {
+    print(shape, entries, live, out);
+    line(out, "start", start);
+  }
+
+  /** What a cache was made as, and how full it is. */
+  static void print(CacheShape shape, long entries, long live, PrintWriter out) {
     line(out, "capacity", bytes(shape.capacity()));
     line(out, "memory", bytes(shape.memoryBytes()));
     line(out, "average entry", shape.averageEntryBytes() + " bytes");
@@ -76,14 +84,13 @@ final class CacheStat implements Callable<Integer> {
         out,
         "live bytes",
         String.format(Locale.ROOT, "%,d, %.1f %%", live, 100.0 * live / shape.capacity()));
-    line(out, "start", start);
   }
 
-  private static String bytes(long bytes) {
+  static String bytes(long bytes) {
     return String.format(Locale.ROOT, "%,d bytes, %s", bytes, Sizes.text(bytes));
   }
 
-  private static void line(PrintWriter out, String name, String value) {
+  static void line(PrintWriter out, String name, String value) {
     out.printf("%-14s %s%n", name, value);
   }
 }

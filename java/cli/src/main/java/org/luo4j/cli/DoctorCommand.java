@@ -50,7 +50,9 @@ final class DoctorCommand implements Callable<Integer> {
       names = "--cache-size",
       paramLabel = "SIZE",
       converter = Size.class,
-      description = "The capacity of the cache to be carried over, as in 8g: is there room for it?")
+      description =
+          "The capacity of the cache to be carried over, as in 8g: is there room for it? It takes 1.63"
+              + " times that with entries of the default average of 64 bytes: 8g takes 13.1 GiB.")
   private long cacheSize;
 
   @ArgGroup private UnitOption unit;

@@ -59,6 +59,13 @@ final class SessionsCommand implements Callable<Integer> {
     }
   }
 
+  /** The processes that hold a session of a name. */
+  static List<Host.OpenFile> holders(Host host, String name) {
+    return host.openFiles().seen().stream()
+        .filter(file -> file.target().contains(MARK) && name(file).equals(name))
+        .toList();
+  }
+
   /** What follows the mark, with what cannot be printed replaced. */
   private static String name(Host.OpenFile session) {
     String target = session.target();

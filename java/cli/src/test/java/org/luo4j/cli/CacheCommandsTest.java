@@ -100,6 +100,9 @@ class CacheCommandsTest {
   void statReadsAFileAndChangesNothing() throws IOException {
     try (WarmCache<String, byte[]> cache = builder().file(file()).open()) {
       cache.put("a", new byte[1]);
+      Run open = Run.luo("cache", "stat", file());
+      String owner = "start          open in process " + ProcessHandle.current().pid() + "\n";
+      assertTrue(open.out().endsWith(owner), open.out());
     }
     byte[] before = Files.readAllBytes(file());
     Run closed = Run.luo("cache", "stat", file());

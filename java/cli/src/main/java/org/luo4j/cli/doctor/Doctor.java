@@ -28,6 +28,7 @@ public final class Doctor {
           MemoryChecks::hugeFolios,
           MemoryChecks::scratch,
           MemoryChecks::headroom,
+          MemoryChecks::sharedMemory,
           MemoryChecks::limits,
           MemoryChecks::memfds,
           SystemdChecks::version,

@@ -12,12 +12,17 @@ import java.util.OptionalLong;
 import org.luo4j.cli.host.Host;
 import org.luo4j.cli.host.Sizes;
 
-/** Memory: huge folios, KHO's scratch, room for the cache, and what limits it. */
+/** Memory: huge folios, KHO's scratch, room for the cache, /dev/shm, and what limits it. */
 final class MemoryChecks {
 
   private static final String SHMEM = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
   private static final String SCRATCH = "/sys/kernel/debug/kho/out/scratch_len";
+  private static final String SHM = "/dev/shm";
+  private static final long MIB = 1L << 20;
   private static final long GIB = 1L << 30;
+
+  /** What container engines give /dev/shm by default. */
+  private static final long CONTAINER_SHM = 64 * MIB;
 
   private MemoryChecks() {}
 
@@ -101,7 +106,7 @@ final class MemoryChecks {
               "memory",
               need,
               "make the cache at most "
-                  + Sizes.text(Math.max(0, available) / 3 * 2)
+                  + Sizes.text(Wanted.largestCache(available))
                   + ", or free "
                   + Sizes.text(wanted.memory() - available)));
     }
@@ -153,9 +158,10 @@ final class MemoryChecks {
         ? problem(
             "cgroup memory",
             found + ", the cache takes " + Sizes.text(wanted.memory()),
-            "raise MemoryMax= of the service to "
+            "raise the limit to "
                 + Sizes.text(wanted.memory())
-                + " and what its heap takes, or: echo max > "
+                + " and what the heap takes: MemoryMax= of the unit, --memory of the container,"
+                + " resources.limits.memory of the pod; or: echo max > "
                 + where)
         : ok("cgroup memory", found);
   }
@@ -172,9 +178,55 @@ final class MemoryChecks {
           files.add(root + path + (v2 ? "/memory.max" : "/memory.limit_in_bytes"));
           path = path.substring(0, path.lastIndexOf('/'));
         }
+        // A container sees its own cgroup as the root, which has a limit then.
+        files.add(root + (v2 ? "/memory.max" : "/memory.limit_in_bytes"));
       }
     }
     return files;
+  }
+
+  /** Room for a cache's file on /dev/shm. */
+  static List<Finding> sharedMemory(Doctor.Patient patient) {
+    Host host = patient.host();
+    Wanted wanted = patient.wanted();
+    if (!host.has(SHM)) {
+      return List.of(
+          warning(
+              SHM,
+              "absent: a cache's file needs another tmpfs",
+              "mkdir /dev/shm && mount -t tmpfs -o mode=1777 tmpfs /dev/shm"));
+    }
+    Host.Space space = host.space(SHM);
+    String there =
+        Sizes.text(space.free())
+            + " free of "
+            + Sizes.text(space.total())
+            + "; a cache takes 1.63 times its capacity, 1.51 times with averageEntryBytes 1024";
+    if (wanted.cacheSize() == 0) {
+      String found = "room for a cache of " + Sizes.text(Wanted.largestCache(space.free()));
+      return List.of(
+          space.total() > CONTAINER_SHM
+              ? ok(SHM, found + ": " + there)
+              : warning(SHM, found + ": " + there, larger("SIZE")));
+    }
+    String found =
+        "a cache of "
+            + Sizes.text(wanted.cacheSize())
+            + " in a file here takes "
+            + Sizes.text(wanted.memory())
+            + ": "
+            + there;
+    long size = space.total() - space.free() + wanted.memory();
+    return List.of(
+        space.free() >= wanted.memory()
+            ? ok(SHM, found)
+            : warning(SHM, found, larger(size / MIB + 1 + "m")));
+  }
+
+  private static String larger(String size) {
+    return ("mount -o remount,size=%1$s /dev/shm; in Docker: --shm-size=%1$s, which is 64m by default;"
+            + " in Kubernetes: mount an emptyDir with medium: Memory and sizeLimit at /dev/shm")
+        .formatted(size);
   }
 
   static List<Finding> memfds(Doctor.Patient patient) {

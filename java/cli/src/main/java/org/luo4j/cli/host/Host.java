@@ -24,6 +24,7 @@ public final class Host {
   private final Path root;
   private final Map<String, String> environment;
   private final Commands commands;
+  private final Spaces spaces;
 
   /** Runs commands. */
   @FunctionalInterface
@@ -33,6 +34,17 @@ public final class Host {
     Optional<String> run(String... command);
   }
 
+  /** Asks file systems for their size. */
+  @FunctionalInterface
+  public interface Spaces {
+
+    /** The size of the file system that a path lies on; 0 and 0 where it cannot be asked. */
+    Space of(Path path);
+  }
+
+  /** The size of a file system, and what this user can use of it, in bytes. */
+  public record Space(long total, long free) {}
+
   /** What a process has open. */
   public record OpenFile(long pid, String command, int fd, String target) {}
 
@@ -40,9 +52,18 @@ public final class Host {
   public record OpenFiles(List<OpenFile> seen, int hiddenProcesses) {}
 
   public Host(Path root, Map<String, String> environment, Commands commands) {
+    this(
+        root,
+        environment,
+        commands,
+        path -> new Space(path.toFile().getTotalSpace(), path.toFile().getUsableSpace()));
+  }
+
+  public Host(Path root, Map<String, String> environment, Commands commands, Spaces spaces) {
     this.root = root;
     this.environment = Map.copyOf(environment);
     this.commands = commands;
+    this.spaces = spaces;
   }
 
   /** This host. */
@@ -70,8 +91,8 @@ public final class Host {
 
   /** As {@link #text}, of a file that is compressed with gzip. */
   public Optional<String> unzipped(String absolute) {
-    try (InputStream zipped = Files.newInputStream(path(absolute));
-        InputStream in = new GZIPInputStream(zipped)) {
+    try (InputStream file = Files.newInputStream(path(absolute));
+        InputStream in = new GZIPInputStream(file)) {
       return Optional.of(new String(in.readAllBytes(), StandardCharsets.ISO_8859_1).strip());
     } catch (IOException e) {
       return Optional.empty();
@@ -85,6 +106,11 @@ public final class Host {
         .filter(line -> line.startsWith(name))
         .map(line -> line.substring(name.length()).replaceFirst("^:", "").strip())
         .findFirst();
+  }
+
+  /** The size of the file system that a path of the host's lies on. */
+  public Space space(String absolute) {
+    return spaces.of(path(absolute));
   }
 
   /** A variable of the environment. */

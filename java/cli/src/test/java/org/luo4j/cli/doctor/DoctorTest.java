@@ -3,6 +3,7 @@ package org.luo4j.cli.doctor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -24,6 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.luo4j.BridgeType;
 import org.luo4j.cli.doctor.Finding.State;
+import org.luo4j.cli.host.Host;
 
 /** Each single thing that is wrong with a host, on a host where nothing else is. */
 class DoctorTest {
@@ -159,17 +161,17 @@ class DoctorTest {
             of(
                 problem,
                 "memory",
-                "make the cache at most 39.3 GiB",
+                "make the cache at most 36.1 GiB",
                 h -> h.wanted = new Wanted(40L << 30, "my.service", null)),
             of(
                 warning,
                 "memory",
-                "give the machine 70.0 GiB",
+                "give the machine 76.1 GiB",
                 h -> h.wanted = new Wanted(23L << 30, "my.service", null)),
             of(
                 problem,
                 "cgroup memory",
-                "raise MemoryMax= of the service to 12.0 GiB",
+                "raise the limit to 13.1 GiB",
                 h -> h.file("/sys/fs/cgroup/system.slice/memory.max", "8589934592")),
             of(
                 problem,
@@ -178,6 +180,28 @@ class DoctorTest {
                 h -> {
                   h.file("/proc/self/cgroup", "4:memory:/a/b\n0::/");
                   h.file("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "1000000");
+                }),
+            of(
+                problem,
+                "cgroup memory",
+                "--memory of the container",
+                h -> {
+                  h.file("/proc/self/cgroup", "0::/");
+                  h.file("/sys/fs/cgroup/memory.max", "8589934592");
+                }),
+            of(warning, "/dev/shm", "mount -t tmpfs", h -> h.remove("/dev/shm")),
+            of(
+                warning,
+                "/dev/shm",
+                "--shm-size=14397m, which is 64m by default",
+                h -> h.sharedMemory = new Host.Space(2L << 30, 1L << 30)),
+            of(
+                warning,
+                "/dev/shm",
+                "an emptyDir with medium: Memory",
+                h -> {
+                  h.wanted = new Wanted(0, "my.service", null);
+                  h.sharedMemory = new Host.Space(64 << 20, 64 << 20);
                 }),
             of(
                 problem,
@@ -206,7 +230,7 @@ class DoctorTest {
             of(
                 problem,
                 "unit MemoryMax",
-                "set MemoryMax= in [Service] to 12.0 GiB",
+                "set MemoryMax= in [Service] to 13.1 GiB",
                 h -> h.unit(FakeHost.UNIT.replace("MemoryMax=infinity", "MemoryMax=8589934592"))),
             of(
                 problem,
@@ -274,7 +298,7 @@ class DoctorTest {
     assertTrue(findings.stream().allMatch(finding -> finding.fix().isEmpty()));
     Set<String> names = findings.stream().map(Finding::check).collect(Collectors.toSet());
     assertEquals(findings.size(), names.size(), "names of checks are unique");
-    assertEquals(32, names.size(), new TreeSet<>(names)::toString);
+    assertEquals(33, names.size(), new TreeSet<>(names)::toString);
   }
 
   @Test
@@ -284,6 +308,27 @@ class DoctorTest {
     breakages().map(arguments -> (String) arguments.get()[0]).forEach(checks::remove);
     assertEquals(
         Set.of("/dev/liveupdate answers", "locked memory"), checks, "lines no test has broken");
+  }
+
+  @Test
+  void aCachesMemoryIsWhatItsLayoutSays() throws IOException {
+    FakeHost host = new FakeHost(folder);
+    for (long capacity : List.of(64L << 20, 8L << 30)) {
+      Wanted wanted = new Wanted(capacity, null, null);
+      double factor = (double) wanted.memory() / capacity;
+      assertEquals(1.63, factor, 0.005, "of " + capacity);
+      long largest = Wanted.largestCache(wanted.memory());
+      assertTrue(largest <= capacity && largest > capacity * 0.99, largest + " of " + capacity);
+    }
+    assertThrows(IllegalArgumentException.class, new Wanted(1, null, null)::memory);
+    host.wanted = new Wanted(64 << 20, null, null);
+    String found =
+        host.examine().stream()
+            .filter(finding -> finding.check().equals("/dev/shm"))
+            .findFirst()
+            .orElseThrow()
+            .found();
+    assertTrue(found.startsWith("a cache of 64.0 MiB in a file here takes 104.5 MiB: "), found);
   }
 
   @Test

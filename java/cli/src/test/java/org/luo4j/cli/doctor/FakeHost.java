@@ -51,6 +51,7 @@ final class FakeHost implements Jvm.Attempts {
   final List<String> arguments = new ArrayList<>();
   int feature = 17;
   Wanted wanted = new Wanted(8L << 30, "my.service", null);
+  Host.Space sharedMemory = new Host.Space(128L << 30, 127L << 30);
   RuntimeException kernelRefuses;
 
   FakeHost(Path root) throws IOException {
@@ -72,6 +73,7 @@ final class FakeHost implements Jvm.Attempts {
     file("/sys/kernel/debug/kho/out/scratch_len", "0x1000000\n0x20000000");
     file("/dev/liveupdate", "");
     mode("/dev/liveupdate", "rw-------");
+    Files.createDirectories(root.resolve("dev/shm"));
     file("/usr/sbin/kexec", "");
     file("/run/systemd/system/x", "");
     file("/proc/77/comm", "agent");
@@ -172,7 +174,8 @@ final class FakeHost implements Jvm.Attempts {
         new Host(
             root,
             environment,
-            command -> Optional.ofNullable(answers.get(String.join(" ", command))));
+            command -> Optional.ofNullable(answers.get(String.join(" ", command))),
+            path -> path.endsWith("dev/shm") ? sharedMemory : new Host.Space(0, 0));
     return Doctor.examine(host, new Jvm(feature, arguments, properties, this), wanted);
   }
 }
