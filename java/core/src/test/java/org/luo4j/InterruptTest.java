@@ -207,7 +207,9 @@ class InterruptTest {
       Waiter<Session> waiter = new Waiter<>(() -> luo.createSession("waited"));
       waiter.awaitWaiting();
       other.close(device);
-      assertEquals("waited", waiter.outcome().name());
+      try (Session session = waiter.outcome()) {
+        assertEquals("waited", session.name());
+      }
     }
   }
 
