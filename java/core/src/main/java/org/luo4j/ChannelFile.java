@@ -4,8 +4,10 @@ package org.luo4j;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -19,9 +21,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * A file of which this process has the lock, without native code. The lock is a POSIX lock, which
@@ -46,38 +47,12 @@ final class ChannelFile extends OwnedFile {
     this.key = key;
   }
 
-  /** Work on a channel. */
-  private interface Work<T extends @Nullable Object> {
-    T run() throws IOException;
-  }
-
-  /** Does work in a thread that nobody can interrupt: an interrupt would close the channel. */
-  private static <T extends @Nullable Object> T uninterrupted(Work<T> work) throws IOException {
-    FutureTask<T> task = new FutureTask<>(work::run);
-    Thread thread = new Thread(null, task, "luo4j-file", 0, false);
-    thread.setDaemon(true);
-    thread.start();
-    boolean interrupted = false;
+  /** Does work on the channel, which an interrupt of this thread would close. */
+  private <T extends @Nullable Object> T work(Uninterrupted.Io<T> work) throws IOException {
     try {
-      while (true) {
-        try {
-          return task.get();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof IOException io) {
-        throw io;
-      }
-      if (e.getCause() instanceof Error error) {
-        throw error;
-      }
-      throw new IllegalStateException(e.getCause());
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+      return Uninterrupted.apart(work);
+    } catch (ClosedChannelException e) {
+      throw new IllegalStateException(path() + " is closed", e);
     }
   }
 
@@ -99,34 +74,44 @@ final class ChannelFile extends OwnedFile {
     return String.valueOf(key != null ? key : file.toRealPath());
   }
 
-  /** The file with its lock; null while another has that. */
-  static @Nullable ChannelFile tryOpen(Path file, boolean create, boolean foreign)
+  /**
+   * The file with its lock; null while another has that, or the name is being given to another.
+   *
+   * @param self the user whose file it must be; null for any
+   */
+  static @Nullable ChannelFile tryOpen(Path file, boolean create, @Nullable Long self)
       throws IOException {
     Map<String, Boolean> register = register();
     synchronized (register) {
       if (isOpenHere(file)) {
         return null;
       }
-      Optional<ChannelFile> owned = uninterrupted(() -> locked(file, create, foreign));
+      Optional<ChannelFile> owned = Uninterrupted.apart(() -> locked(file, create, self));
       owned.ifPresent(opened -> register.put(opened.key, true));
       return owned.orElse(null);
     }
   }
 
-  private static Optional<ChannelFile> locked(Path file, boolean create, boolean foreign)
+  private static Optional<ChannelFile> locked(Path file, boolean create, @Nullable Long self)
       throws IOException {
-    if (!foreign && Files.exists(file)) {
-      checkOwner(file);
+    String named = Files.exists(file) ? key(file) : null;
+    if (self != null && named != null) {
+      checkOwner(file, self);
     }
     FileChannel channel = open(file, create);
     boolean done = false;
     try {
       FileLock lock = channel.tryLock();
-      if (lock != null && Files.exists(file)) {
-        done = true;
-        return Optional.of(new ChannelFile(channel, key(file), file));
+      if (lock == null || !Files.exists(file)) {
+        return Optional.empty();
       }
-      return Optional.empty();
+      String key = key(file);
+      done = named == null || named.equals(key);
+      return done
+          ? Optional.of(new ChannelFile(channel, key, file))
+          : Optional.empty(); // the owner before has given the name to another file
+    } catch (OverlappingFileLockException e) {
+      return Optional.empty(); // a channel of this JVM has it
     } finally {
       if (!done) {
         channel.close();
@@ -153,13 +138,13 @@ final class ChannelFile extends OwnedFile {
     }
   }
 
-  private static void checkOwner(Path file) throws IOException {
+  private static void checkOwner(Path file, long self) throws IOException {
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       throw refused(file, "it is not an ordinary file");
     }
     if (file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
       int mode = (Integer) Files.getAttribute(file, "unix:mode", LinkOption.NOFOLLOW_LINKS);
-      checkOwner(file, mode, uid(file), userId());
+      checkOwner(file, mode, uid(file), self);
     }
   }
 
@@ -175,7 +160,7 @@ final class ChannelFile extends OwnedFile {
 
   @Override
   public long size() throws IOException {
-    return uninterrupted(channel::size);
+    return work(channel::size);
   }
 
   @Override
@@ -184,19 +169,20 @@ final class ChannelFile extends OwnedFile {
   }
 
   @Override
-  public boolean isReserved() {
+  public boolean isReserved() throws IOException {
+    size(); // which wants an open file
     return false; // the JDK does not say how many blocks a file has
   }
 
   @Override
   public void reserve(long bytes) throws IOException {
-    uninterrupted(
+    work(
         () -> {
           long size = channel.size();
           boolean done = false;
           try {
             checkRoom(Math.max(0, bytes - size));
-            writeAll(bytes, size);
+            writeAll(Math.max(bytes, size), size);
             done = true;
           } finally {
             if (!done) {
@@ -253,12 +239,16 @@ final class ChannelFile extends OwnedFile {
 
   @Override
   public void clear() throws IOException {
-    uninterrupted(() -> channel.truncate(0));
+    work(() -> channel.truncate(0));
   }
 
   @Override
   public MemoryRegion map() throws IOException {
-    return uninterrupted(() -> MemoryRegion.ofFile(channel, 0, channel.size()));
+    long size = size();
+    if (size == 0) {
+      throw refused(path(), EMPTY);
+    }
+    return work(() -> MemoryRegion.ofFile(channel, 0, size));
   }
 
   @Override

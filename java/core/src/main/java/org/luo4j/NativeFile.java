@@ -33,8 +33,12 @@ final class NativeFile extends OwnedFile {
     this.descriptor = new Descriptor(bridge, fd, file.toString());
   }
 
-  /** The file with its lock; null while another has that, or the name is being given to another. */
-  static @Nullable NativeFile tryOpen(Bridge bridge, Path file, boolean create, boolean foreign)
+  /**
+   * The file with its lock; null while another has that, or the name is being given to another.
+   *
+   * @param self the user whose file it must be; null for any
+   */
+  static @Nullable NativeFile tryOpen(Bridge bridge, Path file, boolean create, @Nullable Long self)
       throws IOException {
     int fd = open(bridge, file, create);
     if (fd < 0) {
@@ -46,12 +50,8 @@ final class NativeFile extends OwnedFile {
       if ((status[Bridge.STATUS_MODE] & FILE_TYPE_MASK) != REGULAR) {
         throw refused(file, "it is not an ordinary file");
       }
-      if (!foreign) {
-        checkOwner(
-            file,
-            status[Bridge.STATUS_MODE],
-            status[Bridge.STATUS_UID],
-            Integer.toUnsignedLong(bridge.userId()));
+      if (self != null) {
+        checkOwner(file, status[Bridge.STATUS_MODE], status[Bridge.STATUS_UID], self);
       }
       int locked = bridge.lockFile(fd);
       if (locked == -Errno.EAGAIN) {
@@ -178,13 +178,14 @@ final class NativeFile extends OwnedFile {
   public void reserve(long bytes) throws IOException {
     long[] status = status();
     long size = status[Bridge.STATUS_SIZE];
-    checkRoom(status, Math.max(bytes, size) - status[Bridge.STATUS_ALLOCATED]);
+    long wanted = Math.max(bytes, size);
+    checkRoom(status, wanted - status[Bridge.STATUS_ALLOCATED]);
     boolean done = false;
     try {
-      if (size < bytes) {
-        call("ftruncate", fd -> bridge.truncate(fd, bytes));
+      if (size < wanted) {
+        call("ftruncate", fd -> bridge.truncate(fd, wanted));
       }
-      allocate(bytes);
+      allocate(wanted);
       done = true;
     } finally {
       if (!done) {
@@ -197,25 +198,28 @@ final class NativeFile extends OwnedFile {
     if (needed <= 0) {
       return;
     }
-    long device = status[Bridge.STATUS_DEVICE];
-    boolean memory = new Room().isMemory(device >>> 32, device & 0xFFFF_FFFFL);
     // 0 where the file system cannot be asked: then the allocation will tell
     long usable = path().toFile().getUsableSpace();
     if (path().toFile().getTotalSpace() > 0 && usable < needed) {
-      throw noRoom(needed, usable, memory);
+      throw noRoom(status, needed, usable);
     }
-    if (memory) {
+    if (isMemory(status)) {
       new Room().checkMemory(path().toString(), needed);
     }
   }
 
-  private NoRoomException noRoom(long needed, long usable, boolean memory) {
+  private static boolean isMemory(long[] status) {
+    long device = status[Bridge.STATUS_DEVICE];
+    return new Room().isMemory(device >>> 32, device & 0xFFFF_FFFFL);
+  }
+
+  private NoRoomException noRoom(long[] status, long needed, long usable) {
     return new NoRoomException(
         path().toString(),
         needed,
         usable,
         "its file system",
-        memory
+        isMemory(status)
             ? "make the memory smaller, delete other files there, or make the tmpfs larger (mount -o"
                 + " remount,size=; docker run --shm-size)"
             : "make the memory smaller, or delete other files there");
@@ -229,7 +233,7 @@ final class NativeFile extends OwnedFile {
     if (result == -Errno.ENOSPC) {
       long[] status = status();
       throw noRoom(
-          bytes - status[Bridge.STATUS_ALLOCATED], path().toFile().getUsableSpace(), false);
+          status, bytes - status[Bridge.STATUS_ALLOCATED], path().toFile().getUsableSpace());
     }
     if (result == -Errno.EOPNOTSUPP || result == -Errno.ENOSYS) {
       writeHoles(bytes);
@@ -258,6 +262,9 @@ final class NativeFile extends OwnedFile {
   @Override
   public MemoryRegion map() throws IOException {
     long size = size();
+    if (size == 0) {
+      throw refused(path(), EMPTY);
+    }
     long address = call("mmap", fd -> bridge.map(fd, 0, size, true));
     return new MemoryRegion(bridge, address, size, true, path().toString());
   }

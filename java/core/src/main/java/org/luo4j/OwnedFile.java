@@ -9,10 +9,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * An ordinary file as memory that one owner at a time has, whatever other process, thread, class
@@ -32,6 +32,9 @@ import org.luo4j.internal.bridge.Errno;
 public abstract sealed class OwnedFile implements AutoCloseable permits NativeFile, ChannelFile {
 
   private static final int OTHERS_MAY_WRITE = 022;
+
+  /** Why a file cannot be mapped. */
+  static final String EMPTY = "it is empty: reserve its memory before it is mapped";
 
   /** As many as the kernel follows (path_resolution(7)). */
   private static final int MAX_LINKS = 40;
@@ -80,29 +83,22 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   private static OwnedFile open(Path file, Duration timeout, boolean create, boolean foreign)
       throws IOException {
     Bridge bridge = LiveUpdate.fileBridge();
-    long end = System.nanoTime() + timeout.toNanos();
-    boolean interrupted = false;
-    try {
-      while (true) {
-        Path target = foreign ? followed(file, null) : followed(file, userId(bridge));
-        OwnedFile owned =
-            bridge == null
-                ? ChannelFile.tryOpen(target, create, foreign)
-                : NativeFile.tryOpen(bridge, target, create, foreign);
-        if (owned != null) {
-          return owned;
-        }
-        long left = end - System.nanoTime();
-        if (left <= 0) {
-          throw busy(file, timeout);
-        }
-        interrupted |= Thread.interrupted();
-        LockSupport.parkNanos(Math.min(left, PAUSE_NANOS));
+    Long self = foreign ? null : userId(bridge);
+    long end = System.nanoTime() + LiveUpdate.nanos(timeout);
+    while (true) {
+      Path target = followed(file, self);
+      OwnedFile owned =
+          bridge == null
+              ? ChannelFile.tryOpen(target, create, self)
+              : NativeFile.tryOpen(bridge, target, create, self);
+      if (owned != null) {
+        return owned;
       }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
+      long left = end - System.nanoTime();
+      if (left <= 0) {
+        throw busy(file, timeout);
       }
+      Uninterrupted.pause(Math.min(left, PAUSE_NANOS));
     }
   }
 
@@ -127,7 +123,11 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
             + ": a file has one owner at a time; close the other, or end its process");
   }
 
-  /** Where a symbolic link leads, unless one of another user could turn it elsewhere. */
+  /**
+   * Where a symbolic link leads, unless one of another user could turn it elsewhere.
+   *
+   * @param self the user whose links are followed, and root's; null for all
+   */
   private static Path followed(Path file, @Nullable Long self) throws IOException {
     Path followed = file;
     for (int links = 0; Files.isSymbolicLink(followed); links++) {
@@ -202,7 +202,8 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * The size.
    *
    * @return bytes
-   * @throws IOException when the file is closed or cannot be asked
+   * @throws IOException when the file cannot be asked
+   * @throws IllegalStateException when it is closed
    */
   public abstract long size() throws IOException;
 
@@ -220,6 +221,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * @param bytes 1 or more
    * @throws NoRoomException when the file system, the machine or the cgroup has no room
    * @throws IOException when the file system refuses
+   * @throws IllegalStateException when the file is closed
    */
   public abstract void reserve(long bytes) throws IOException;
 
@@ -227,7 +229,8 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * Whether all blocks of the file are known to be allocated.
    *
    * @return false where there are holes, or it cannot be told
-   * @throws IOException when the file is closed or cannot be asked
+   * @throws IOException when the file cannot be asked
+   * @throws IllegalStateException when it is closed
    */
   public abstract boolean isReserved() throws IOException;
 
@@ -235,6 +238,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * Makes the file empty.
    *
    * @throws IOException when the file system refuses
+   * @throws IllegalStateException when the file is closed
    */
   public abstract void clear() throws IOException;
 
@@ -242,7 +246,8 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * Maps the file whole, shared.
    *
    * @return the region, which the caller closes before the file
-   * @throws IOException when the kernel refuses
+   * @throws IOException when the file is empty, or the kernel refuses
+   * @throws IllegalStateException when the file is closed
    */
   public abstract MemoryRegion map() throws IOException;
 

@@ -66,7 +66,11 @@ public final class Uninterrupted {
     }
   }
 
-  private static <T extends @Nullable Object> T apart(Io<T> work) throws IOException {
+  /**
+   * Runs the work in a thread that nobody else knows, and so cannot interrupt: for a channel that
+   * stays open after the work.
+   */
+  public static <T extends @Nullable Object> T apart(Io<T> work) throws IOException {
     FutureTask<T> task = new FutureTask<>(work::run);
     Thread thread = new Thread(null, task, "luo4j-io", 0, false);
     thread.setDaemon(true);
