@@ -8,6 +8,7 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -95,14 +96,21 @@ final class ChannelFile extends OwnedFile {
   private static Optional<ChannelFile> locked(Path file, boolean create, @Nullable Long self)
       throws IOException {
     String named = Files.exists(file) ? key(file) : null;
-    if (self != null && named != null) {
-      checkOwner(file, self);
+    if (named != null) {
+      checkFile(file, self);
     }
-    FileChannel channel = open(file, create);
+    FileChannel channel;
+    try {
+      channel = open(file, create);
+    } catch (FileAlreadyExistsException e) {
+      return Optional.empty(); // another has made it since
+    }
+    boolean isNew = named == null && create;
     boolean done = false;
     try {
       FileLock lock = channel.tryLock();
       if (lock == null || !Files.exists(file)) {
+        isNew = false;
         return Optional.empty();
       }
       String key = key(file);
@@ -111,10 +119,14 @@ final class ChannelFile extends OwnedFile {
           ? Optional.of(new ChannelFile(channel, key, file))
           : Optional.empty(); // the owner before has given the name to another file
     } catch (OverlappingFileLockException e) {
+      isNew = false;
       return Optional.empty(); // a channel of this JVM has it
     } finally {
       if (!done) {
         channel.close();
+        if (isNew) {
+          Files.deleteIfExists(file); // nothing is left of an open that fails
+        }
       }
     }
   }
@@ -138,11 +150,11 @@ final class ChannelFile extends OwnedFile {
     }
   }
 
-  private static void checkOwner(Path file, long self) throws IOException {
+  private static void checkFile(Path file, @Nullable Long self) throws IOException {
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       throw refused(file, "it is not an ordinary file");
     }
-    if (file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
+    if (self != null && file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
       int mode = (Integer) Files.getAttribute(file, "unix:mode", LinkOption.NOFOLLOW_LINKS);
       checkOwner(file, mode, uid(file), self);
     }
@@ -196,12 +208,7 @@ final class ChannelFile extends OwnedFile {
   private void checkRoom(long needed) throws IOException {
     long usable = path().toFile().getUsableSpace();
     if (path().toFile().getTotalSpace() > 0 && usable < needed) {
-      throw new NoRoomException(
-          path().toString(),
-          needed,
-          usable,
-          "its file system",
-          "make the memory smaller, delete other files there, or make the file system larger");
+      throw noRoom(needed, usable, isMemory());
     }
     if (isMemory()) {
       new Room().checkMemory(path().toString(), needed);

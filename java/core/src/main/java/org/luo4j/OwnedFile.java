@@ -87,10 +87,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
     long end = System.nanoTime() + LiveUpdate.nanos(timeout);
     while (true) {
       Path target = followed(file, self);
-      OwnedFile owned =
-          bridge == null
-              ? ChannelFile.tryOpen(target, create, self)
-              : NativeFile.tryOpen(bridge, target, create, self);
+      OwnedFile owned = tryOpen(bridge, target, create, self);
       if (owned != null) {
         return owned;
       }
@@ -100,6 +97,14 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
       }
       Uninterrupted.pause(Math.min(left, PAUSE_NANOS));
     }
+  }
+
+  private static @Nullable OwnedFile tryOpen(
+      @Nullable Bridge bridge, Path file, boolean create, @Nullable Long self) throws IOException {
+    if (bridge == null) {
+      return ChannelFile.tryOpen(file, create, self);
+    }
+    return ChannelFile.isOpenHere(file) ? null : NativeFile.tryOpen(bridge, file, create, self);
   }
 
   /**
@@ -187,6 +192,23 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
 
   static FileSystemException refused(Path file, String reason) {
     return new FileSystemException(file.toString(), null, reason);
+  }
+
+  /**
+   * The file system has no room.
+   *
+   * @param memory whether its files lie in memory
+   */
+  final NoRoomException noRoom(long needed, long usable, boolean memory) {
+    return new NoRoomException(
+        path.toString(),
+        needed,
+        usable,
+        "its file system",
+        memory
+            ? "make the memory smaller, delete other files there, or make the tmpfs larger (mount -o"
+                + " remount,size=; docker run --shm-size)"
+            : "make the memory smaller, or delete other files there");
   }
 
   /**
