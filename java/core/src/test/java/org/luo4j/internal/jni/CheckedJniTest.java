@@ -31,7 +31,8 @@ class CheckedJniTest {
         ChildJvm.of(EveryCall.class)
             .java(jdk.home())
             .flags(jdk.nativeAccess("ALL-UNNAMED"))
-            .flags(List.of("-Xcheck:jni"))
+            // The second, as the handler of SIGBUS is not the JVM's while memory is guarded.
+            .flags(List.of("-Xcheck:jni", "-XX:+AllowUserSignalHandlers"))
             .run();
     assertEquals(0, ended.exit(), ended::toString);
     assertEquals(List.of("not called: []"), ended.lines());
