@@ -4,8 +4,11 @@ package org.luo4j;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -47,6 +50,15 @@ final class ChannelFile extends OwnedFile {
     this.key = key;
   }
 
+  /** Does work on the channel, which an interrupt of this thread would close. */
+  private <T extends @Nullable Object> T work(Uninterrupted.Io<T> work) throws IOException {
+    try {
+      return Uninterrupted.apart(work);
+    } catch (ClosedChannelException e) {
+      throw new IllegalStateException(path() + " is closed", e);
+    }
+  }
+
   /** The keys of the files that are open here. Values are of no meaning; locked by itself. */
   @SuppressWarnings("unchecked")
   private static Map<String, Boolean> register() {
@@ -65,37 +77,58 @@ final class ChannelFile extends OwnedFile {
     return String.valueOf(key != null ? key : file.toRealPath());
   }
 
-  /** The file with its lock; null while another has that. */
-  static @Nullable ChannelFile tryOpen(Path file, boolean create, boolean foreign)
+  /**
+   * The file with its lock; null while another has that, or the name is being given to another.
+   *
+   * @param self the user whose file it must be; null for any
+   */
+  static @Nullable ChannelFile tryOpen(Path file, boolean create, @Nullable Long self)
       throws IOException {
     Map<String, Boolean> register = register();
     synchronized (register) {
       if (isOpenHere(file)) {
         return null;
       }
-      Optional<ChannelFile> owned = Uninterrupted.apart(() -> locked(file, create, foreign));
+      Optional<ChannelFile> owned = Uninterrupted.apart(() -> locked(file, create, self));
       owned.ifPresent(opened -> register.put(opened.key, true));
       return owned.orElse(null);
     }
   }
 
-  private static Optional<ChannelFile> locked(Path file, boolean create, boolean foreign)
+  private static Optional<ChannelFile> locked(Path file, boolean create, @Nullable Long self)
       throws IOException {
-    if (!foreign && Files.exists(file)) {
-      checkOwner(file);
+    String named = Files.exists(file) ? key(file) : null;
+    if (named != null) {
+      checkFile(file, self);
     }
-    FileChannel channel = open(file, create);
+    FileChannel channel;
+    try {
+      channel = open(file, create);
+    } catch (FileAlreadyExistsException e) {
+      return Optional.empty(); // another has made it since
+    }
+    boolean isNew = named == null && create;
     boolean done = false;
     try {
       FileLock lock = channel.tryLock();
-      if (lock != null && Files.exists(file)) {
-        done = true;
-        return Optional.of(new ChannelFile(channel, key(file), file));
+      if (lock == null || !Files.exists(file)) {
+        isNew = false;
+        return Optional.empty();
       }
-      return Optional.empty();
+      String key = key(file);
+      done = named == null || named.equals(key);
+      return done
+          ? Optional.of(new ChannelFile(channel, key, file))
+          : Optional.empty(); // the owner before has given the name to another file
+    } catch (OverlappingFileLockException e) {
+      isNew = false;
+      return Optional.empty(); // a channel of this JVM has it
     } finally {
       if (!done) {
         channel.close();
+        if (isNew) {
+          Files.deleteIfExists(file); // nothing is left of an open that fails
+        }
       }
     }
   }
@@ -119,13 +152,13 @@ final class ChannelFile extends OwnedFile {
     }
   }
 
-  private static void checkOwner(Path file) throws IOException {
+  private static void checkFile(Path file, @Nullable Long self) throws IOException {
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       throw refused(file, "it is not an ordinary file");
     }
-    if (file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
+    if (self != null && file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
       int mode = (Integer) Files.getAttribute(file, "unix:mode", LinkOption.NOFOLLOW_LINKS);
-      checkOwner(file, mode, uid(file), userId());
+      checkOwner(file, mode, uid(file), self);
     }
   }
 
@@ -145,7 +178,7 @@ final class ChannelFile extends OwnedFile {
 
   @Override
   public long size() throws IOException {
-    return Uninterrupted.apart(channel::size);
+    return work(channel::size);
   }
 
   @Override
@@ -154,19 +187,20 @@ final class ChannelFile extends OwnedFile {
   }
 
   @Override
-  public boolean isReserved() {
+  public boolean isReserved() throws IOException {
+    size(); // which wants an open file
     return false; // the JDK does not say how many blocks a file has
   }
 
   @Override
   public void reserve(long bytes) throws IOException {
-    Uninterrupted.apart(
+    work(
         () -> {
           long size = channel.size();
           boolean done = false;
           try {
             checkRoom(Math.max(0, bytes - size));
-            writeAll(bytes, size);
+            writeAll(Math.max(bytes, size), size);
             done = true;
           } finally {
             if (!done) {
@@ -180,12 +214,7 @@ final class ChannelFile extends OwnedFile {
   private void checkRoom(long needed) throws IOException {
     long usable = path().toFile().getUsableSpace();
     if (path().toFile().getTotalSpace() > 0 && usable < needed) {
-      throw new NoRoomException(
-          path().toString(),
-          needed,
-          usable,
-          "its file system",
-          "make the memory smaller, delete other files there, or make the file system larger");
+      throw noRoom(needed, usable, isMemory());
     }
     if (isMemory()) {
       new Room().checkMemory(path().toString(), needed);
@@ -223,12 +252,16 @@ final class ChannelFile extends OwnedFile {
 
   @Override
   public void clear() throws IOException {
-    Uninterrupted.apart(() -> channel.truncate(0));
+    work(() -> channel.truncate(0));
   }
 
   @Override
   public MemoryRegion map() throws IOException {
-    return Uninterrupted.apart(() -> MemoryRegion.ofFile(channel, 0, channel.size()));
+    long size = size();
+    if (size == 0) {
+      throw refused(path(), EMPTY);
+    }
+    return work(() -> MemoryRegion.ofFile(channel, 0, size));
   }
 
   @Override

@@ -193,6 +193,9 @@ public final class MemoryRegion implements AutoCloseable {
    * matters was read or written. The JVM's handler of SIGBUS is replaced by one that passes all
    * other faults on to it, until the last such region is closed.
    *
+   * <p>With {@code -Xcheck:jni} the JVM warns that its handler was modified; {@code
+   * -XX:+AllowUserSignalHandlers} ends that.
+   *
    * @return whether it does so from now on; false without JNI, and for a region of {@link #ofFile}
    * @throws IllegalStateException when the region is closed
    */

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -33,40 +34,53 @@ final class NativeFile extends OwnedFile {
     this.descriptor = new Descriptor(bridge, fd, file.toString());
   }
 
-  /** The file with its lock; null while another has that, or the name is being given to another. */
-  static @Nullable NativeFile tryOpen(Bridge bridge, Path file, boolean create, boolean foreign)
+  /**
+   * The file with its lock; null while another has that, or the name is being given to another.
+   *
+   * @param self the user whose file it must be; null for any
+   */
+  static @Nullable NativeFile tryOpen(Bridge bridge, Path file, boolean create, @Nullable Long self)
       throws IOException {
-    int fd = open(bridge, file, create);
-    if (fd < 0) {
-      return null;
-    }
-    boolean done = false;
-    try {
-      long[] status = status(bridge, fd, file);
-      if ((status[Bridge.STATUS_MODE] & FILE_TYPE_MASK) != REGULAR) {
-        throw refused(file, "it is not an ordinary file");
-      }
-      if (!foreign) {
-        checkOwner(
-            file,
-            status[Bridge.STATUS_MODE],
-            status[Bridge.STATUS_UID],
-            Integer.toUnsignedLong(bridge.userId()));
-      }
-      int locked = bridge.lockFile(fd);
-      if (locked == -Errno.EAGAIN) {
+    int fd = bridge.openFile(bytes(file), false);
+    boolean isNew = fd == -Errno.ENOENT && create;
+    if (isNew) {
+      fd = create(bridge, file);
+      if (fd < 0) {
         return null;
       }
-      if (locked < 0) {
-        throw failure(file, locked, "lock");
-      }
-      done = isStill(bridge, file, status);
-      return done ? new NativeFile(bridge, fd, file) : null;
+    }
+    NativeFile owned = null;
+    try {
+      owned = owned(bridge, checked(file, fd), file, self);
+      isNew = false;
+      return owned;
     } finally {
-      if (!done) {
+      if (owned == null && fd >= 0) {
         bridge.close(fd);
       }
+      if (isNew) {
+        Files.deleteIfExists(file); // nothing is left of an open that fails
+      }
     }
+  }
+
+  private static @Nullable NativeFile owned(Bridge bridge, int fd, Path file, @Nullable Long self)
+      throws IOException {
+    long[] status = status(bridge, fd, file);
+    if ((status[Bridge.STATUS_MODE] & FILE_TYPE_MASK) != REGULAR) {
+      throw refused(file, "it is not an ordinary file");
+    }
+    if (self != null) {
+      checkOwner(file, status[Bridge.STATUS_MODE], status[Bridge.STATUS_UID], self);
+    }
+    int locked = bridge.lockFile(fd);
+    if (locked == -Errno.EAGAIN) {
+      return null;
+    }
+    if (locked < 0) {
+      throw failure(file, locked, "lock");
+    }
+    return isStill(bridge, file, status) ? new NativeFile(bridge, fd, file) : null;
   }
 
   /** The path as the kernel has it: a string may have lost bytes, the URI has not. */
@@ -84,14 +98,9 @@ final class NativeFile extends OwnedFile {
     return bytes.toByteArray();
   }
 
-  /** The fd, or -1 where the file came or went in between. */
-  private static int open(Bridge bridge, Path file, boolean create) throws IOException {
-    byte[] path = bytes(file);
-    int fd = bridge.openFile(path, false);
-    if (fd != -Errno.ENOENT || !create) {
-      return checked(file, fd);
-    }
-    fd = bridge.openFile(path, true);
+  /** The fd, or -1 where the file came in between. */
+  private static int create(Bridge bridge, Path file) throws IOException {
+    int fd = bridge.openFile(bytes(file), true);
     if (fd == -Errno.EEXIST) {
       return -1;
     }
@@ -178,13 +187,14 @@ final class NativeFile extends OwnedFile {
   public void reserve(long bytes) throws IOException {
     long[] status = status();
     long size = status[Bridge.STATUS_SIZE];
-    checkRoom(status, Math.max(bytes, size) - status[Bridge.STATUS_ALLOCATED]);
+    long wanted = Math.max(bytes, size);
+    checkRoom(status, wanted - status[Bridge.STATUS_ALLOCATED]);
     boolean done = false;
     try {
-      if (size < bytes) {
-        call("ftruncate", fd -> bridge.truncate(fd, bytes));
+      if (size < wanted) {
+        call("ftruncate", fd -> bridge.truncate(fd, wanted));
       }
-      allocate(bytes);
+      allocate(wanted);
       done = true;
     } finally {
       if (!done) {
@@ -197,28 +207,19 @@ final class NativeFile extends OwnedFile {
     if (needed <= 0) {
       return;
     }
-    long device = status[Bridge.STATUS_DEVICE];
-    boolean memory = new Room().isMemory(device >>> 32, device & 0xFFFF_FFFFL);
     // 0 where the file system cannot be asked: then the allocation will tell
     long usable = path().toFile().getUsableSpace();
     if (path().toFile().getTotalSpace() > 0 && usable < needed) {
-      throw noRoom(needed, usable, memory);
+      throw noRoom(needed, usable, isMemory(status));
     }
-    if (memory) {
+    if (isMemory(status)) {
       new Room().checkMemory(path().toString(), needed);
     }
   }
 
-  private NoRoomException noRoom(long needed, long usable, boolean memory) {
-    return new NoRoomException(
-        path().toString(),
-        needed,
-        usable,
-        "its file system",
-        memory
-            ? "make the memory smaller, delete other files there, or make the tmpfs larger (mount -o"
-                + " remount,size=; docker run --shm-size)"
-            : "make the memory smaller, or delete other files there");
+  private static boolean isMemory(long[] status) {
+    long device = status[Bridge.STATUS_DEVICE];
+    return new Room().isMemory(device >>> 32, device & 0xFFFF_FFFFL);
   }
 
   private void allocate(long bytes) throws IOException {
@@ -229,7 +230,9 @@ final class NativeFile extends OwnedFile {
     if (result == -Errno.ENOSPC) {
       long[] status = status();
       throw noRoom(
-          bytes - status[Bridge.STATUS_ALLOCATED], path().toFile().getUsableSpace(), false);
+          bytes - status[Bridge.STATUS_ALLOCATED],
+          path().toFile().getUsableSpace(),
+          isMemory(status));
     }
     if (result == -Errno.EOPNOTSUPP || result == -Errno.ENOSYS) {
       writeHoles(bytes);
@@ -258,6 +261,9 @@ final class NativeFile extends OwnedFile {
   @Override
   public MemoryRegion map() throws IOException {
     long size = size();
+    if (size == 0) {
+      throw refused(path(), EMPTY);
+    }
     long address = call("mmap", fd -> bridge.map(fd, 0, size, true));
     return new MemoryRegion(bridge, address, size, true, path().toString());
   }

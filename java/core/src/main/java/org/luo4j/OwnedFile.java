@@ -33,6 +33,9 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
 
   private static final int OTHERS_MAY_WRITE = 022;
 
+  /** Why a file cannot be mapped. */
+  static final String EMPTY = "it is empty: reserve its memory before it is mapped";
+
   /** As many as the kernel follows (path_resolution(7)). */
   private static final int MAX_LINKS = 40;
 
@@ -81,13 +84,11 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   private static OwnedFile open(Path file, Duration timeout, boolean create, boolean foreign)
       throws IOException {
     Bridge bridge = LiveUpdate.fileBridge();
+    Long self = foreign ? null : userId(bridge);
     long end = System.nanoTime() + LiveUpdate.nanos(timeout);
     while (true) {
-      Path target = foreign ? followed(file, null) : followed(file, userId(bridge));
-      OwnedFile owned =
-          bridge == null
-              ? ChannelFile.tryOpen(target, create, foreign)
-              : NativeFile.tryOpen(bridge, target, create, foreign);
+      Path target = followed(file, self);
+      OwnedFile owned = tryOpen(bridge, target, create, self);
       if (owned != null) {
         return owned;
       }
@@ -97,6 +98,14 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
       }
       Uninterrupted.pause(Math.min(left, PAUSE_NANOS));
     }
+  }
+
+  private static @Nullable OwnedFile tryOpen(
+      @Nullable Bridge bridge, Path file, boolean create, @Nullable Long self) throws IOException {
+    if (bridge == null) {
+      return ChannelFile.tryOpen(file, create, self);
+    }
+    return ChannelFile.isOpenHere(file) ? null : NativeFile.tryOpen(bridge, file, create, self);
   }
 
   /**
@@ -121,7 +130,11 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
             + ": a file has one owner at a time; close the other, or end its process");
   }
 
-  /** Where a symbolic link leads, unless one of another user could turn it elsewhere. */
+  /**
+   * Where a symbolic link leads, unless one of another user could turn it elsewhere.
+   *
+   * @param self the user whose links are followed, and root's; null for all
+   */
   private static Path followed(Path file, @Nullable Long self) throws IOException {
     Path followed = file;
     for (int links = 0; Files.isSymbolicLink(followed); links++) {
@@ -184,6 +197,23 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   }
 
   /**
+   * The file system has no room.
+   *
+   * @param memory whether its files lie in memory
+   */
+  final NoRoomException noRoom(long needed, long usable, boolean memory) {
+    return new NoRoomException(
+        path.toString(),
+        needed,
+        usable,
+        "its file system",
+        memory
+            ? "make the memory smaller, delete other files there, or make the tmpfs larger (mount -o"
+                + " remount,size=; docker run --shm-size)"
+            : "make the memory smaller, or delete other files there");
+  }
+
+  /**
    * Where the file is.
    *
    * @return the path, symbolic links of its last component followed
@@ -196,7 +226,8 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * The size.
    *
    * @return bytes
-   * @throws IOException when the file is closed or cannot be asked
+   * @throws IOException when the file cannot be asked
+   * @throws IllegalStateException when it is closed
    */
   public abstract long size() throws IOException;
 
@@ -214,14 +245,16 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * @param bytes the least size, 1 or more
    * @throws NoRoomException when the file system, the machine or the cgroup has no room
    * @throws IOException when the file system refuses
+   * @throws IllegalStateException when the file is closed
    */
   public abstract void reserve(long bytes) throws IOException;
 
   /**
    * Whether all blocks of the file are known to be allocated.
    *
-   * @return false where there are holes, and without native code
-   * @throws IOException when the file is closed or cannot be asked
+   * @return false where there are holes, or it cannot be told
+   * @throws IOException when the file cannot be asked
+   * @throws IllegalStateException when it is closed
    */
   public abstract boolean isReserved() throws IOException;
 
@@ -229,14 +262,16 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * Makes the file empty.
    *
    * @throws IOException when the file system refuses
+   * @throws IllegalStateException when the file is closed
    */
   public abstract void clear() throws IOException;
 
   /**
    * Maps the whole file, shared: what is written to the region is in the file.
    *
-   * @return the region; the caller closes it before the file
-   * @throws IOException when the kernel refuses
+   * @return the region, which the caller closes before the file
+   * @throws IOException when the file is empty, or the kernel refuses
+   * @throws IllegalStateException when the file is closed
    */
   public abstract MemoryRegion map() throws IOException;
 

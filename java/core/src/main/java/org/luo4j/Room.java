@@ -82,14 +82,16 @@ final class Room {
       if (line.startsWith("MemAvailable:")) {
         available = kibibytes(line);
       } else if (line.startsWith("SwapFree:")) {
-        swap = kibibytes(line);
+        Long free = kibibytes(line);
+        swap = free == null ? 0 : free;
       }
     }
     return available == null ? OptionalLong.empty() : OptionalLong.of(available + swap);
   }
 
-  private static long kibibytes(String line) {
-    return Long.parseLong(line.replaceAll("[^0-9]", "")) << 10;
+  private static @Nullable Long kibibytes(String line) {
+    Long number = number(line.replaceAll("[^0-9]", ""));
+    return number == null ? null : number << 10;
   }
 
   /** What the tightest limit leaves of this process's cgroup and those above it. */
@@ -136,7 +138,8 @@ final class Room {
         long cached = 0;
         for (String line : lines(folder.resolve("memory.stat"))) {
           if (line.startsWith(reclaimable + " ")) {
-            cached = Long.parseLong(line.substring(reclaimable.length() + 1).strip());
+            Long reclaimed = number(line.substring(reclaimable.length() + 1).strip());
+            cached = reclaimed == null ? 0 : reclaimed;
           }
         }
         least = Math.min(least, Math.max(0, most - used + cached));
@@ -145,13 +148,15 @@ final class Room {
     return least;
   }
 
-  /** Null for a file that is not there, and for "max". */
+  /** The number in a file; null for a file that is not there, and for "max". */
   private static @Nullable Long number(Path file) {
     List<String> lines = lines(file);
-    if (lines.isEmpty() || !lines.get(0).matches("[0-9]{1,18}")) {
-      return null;
-    }
-    return Long.parseLong(lines.get(0));
+    return lines.isEmpty() ? null : number(lines.get(0));
+  }
+
+  /** Null for what is no number, and for one that is larger than any memory. */
+  private static @Nullable Long number(String text) {
+    return text.matches("[0-9]{1,15}") ? Long.valueOf(text) : null;
   }
 
   /** None for a file that cannot be read. */

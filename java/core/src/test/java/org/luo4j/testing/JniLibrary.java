@@ -11,12 +11,21 @@ public final class JniLibrary {
 
   private JniLibrary() {}
 
+  /** Whether there is a library for this platform. */
+  public static boolean isBuilt() {
+    return System.getProperty("luo4j.library.path") != null
+        || JniLibrary.class.getResource(resource()) != null;
+  }
+
   /** Skips the test, saying why, when there is no library. */
   public static void assumeBuilt() {
-    String resource = "/org/luo4j/native/" + Machine.platform() + "/libluo4j.so";
     Assumptions.assumeTrue(
-        System.getProperty("luo4j.library.path") != null
-            || JniLibrary.class.getResource(resource) != null,
-        "built without the JNI library, as no C compiler or no cmake was there: " + resource);
+        isBuilt(),
+        () ->
+            "built without the JNI library, as no C compiler or no cmake was there: " + resource());
+  }
+
+  private static String resource() {
+    return "/org/luo4j/native/" + Machine.platform() + "/libluo4j.so";
   }
 }

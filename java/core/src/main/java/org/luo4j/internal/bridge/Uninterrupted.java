@@ -66,7 +66,10 @@ public final class Uninterrupted {
     }
   }
 
-  /** Has another thread do the work, once; nobody knows the thread, so nobody interrupts it. */
+  /**
+   * Runs the work in a thread that nobody else knows, and so cannot interrupt: for a channel that
+   * stays open after the work.
+   */
   public static <T extends @Nullable Object> T apart(Io<T> work) throws IOException {
     FutureTask<T> task = new FutureTask<>(work::run);
     Thread thread = new Thread(null, task, "luo4j-io", 0, false);

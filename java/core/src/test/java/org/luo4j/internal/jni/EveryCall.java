@@ -6,7 +6,6 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -53,8 +52,9 @@ final class EveryCall {
       callWhatAMemfdRefuses(bridge, fd);
     }
     callWithBadArguments(bridge);
+    callOnFiles(bridge);
+    callOnGuardedMemory(bridge);
     callOnSockets(bridge);
-    callOnFile(bridge);
     System.out.println("not called: " + missing);
   }
 
@@ -91,32 +91,6 @@ final class EveryCall {
     bridge.describe(copy);
     ok(bridge.close(copy));
     ok(bridge.close(fd));
-  }
-
-  private static void callOnFile(Bridge bridge) throws IOException {
-    Path path = Files.createTempFile("every", "call");
-    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    int fd = (int) ok(bridge.openFile(name, false));
-    ok(bridge.lockFile(fd));
-    ok(bridge.status(fd, new long[Bridge.STATUS_FIELDS]));
-    ok(bridge.truncate(fd, PAGE));
-    long address = ok(bridge.map(fd, 0, PAGE, true));
-    ok(bridge.guard(address, PAGE));
-    ok(bridge.truncate(fd, 0));
-    ok(bridge.view(address, PAGE).get(0));
-    ok(bridge.unguard(address));
-    ok(bridge.revoke(address, PAGE));
-    ok(bridge.unmap(address, PAGE));
-    ok(bridge.close(fd));
-    Files.delete(path);
-    refused(bridge.openFile(name, false));
-    refused(bridge.openFile(new byte[0], false));
-    refused(bridge.lockFile(BAD_FD));
-    refused(bridge.status(BAD_FD, new long[Bridge.STATUS_FIELDS]));
-    refused(bridge.status(BAD_FD, new long[1]));
-    refused(bridge.unguard(address));
-    ok(bridge.userId());
-    ok(bridge.bootTime());
   }
 
   private static void callWhatAMemfdRefuses(Bridge bridge, int fd) {
@@ -161,6 +135,51 @@ final class EveryCall {
     refused(bridge.lock(BAD_FD));
     refused(bridge.unmap(1, PAGE));
     refused(bridge.advise(1, PAGE, Abi.MADV_NORMAL));
+  }
+
+  private static void callOnFiles(Bridge bridge) throws IOException {
+    Path folder = Files.createTempDirectory("luo4j-every-call-");
+    Path file = folder.resolve("file");
+    byte[] path = file.toString().getBytes();
+    int fd = (int) ok(bridge.openFile(path, true));
+    refused(bridge.openFile(path, true));
+    int other = (int) ok(bridge.openFile(path, false));
+    Files.delete(file);
+    Files.delete(folder);
+    refused(bridge.openFile(path, false));
+    for (int length : new int[] {0, 4095, 4096, 100_000}) {
+      refused(bridge.openFile(new byte[length], false));
+    }
+    ok(bridge.lockFile(fd));
+    refused(bridge.lockFile(other));
+    ok(bridge.status(fd, new long[Bridge.STATUS_FIELDS]));
+    for (int length : new int[] {0, Bridge.STATUS_FIELDS - 1, 100_000}) {
+      refused(bridge.status(fd, new long[length]));
+    }
+    ok(bridge.close(fd));
+    ok(bridge.close(other));
+    refused(bridge.status(BAD_FD, new long[Bridge.STATUS_FIELDS]));
+    refused(bridge.lockFile(BAD_FD));
+    bridge.userId();
+    ok(bridge.bootTime());
+  }
+
+  private static void callOnGuardedMemory(Bridge bridge) {
+    int fd = memfd(bridge);
+    ok(bridge.truncate(fd, 2 * PAGE));
+    long address = ok(bridge.map(fd, 0, 2 * PAGE, true));
+    ByteBuffer view = bridge.view(address, 2 * PAGE);
+    view.putLong(PAGE, -1);
+    refused(bridge.unguard(address));
+    ok(bridge.guard(address, 2 * PAGE));
+    ok(bridge.truncate(fd, 0));
+    if (view.getLong(PAGE) != 0) {
+      throw new AssertionError("the fault was not absorbed");
+    }
+    ok(bridge.unguard(address));
+    ok(bridge.revoke(address, 2 * PAGE));
+    ok(bridge.unmap(address, 2 * PAGE));
+    ok(bridge.close(fd));
   }
 
   private static void callOnSockets(Bridge bridge) {
