@@ -9,8 +9,8 @@ package org.luo4j.cache;
  *
  * @param hits lookups that found a value, or got that of another thread's loader
  * @param misses lookups that found none; where there was a loader, it was called
- * @param evictions entries that were removed to make room, and expired entries that were removed;
- *     not those that were replaced
+ * @param evictions entries that were removed to make room, and expired entries that were removed or
+ *     replaced
  * @param corruptions entries whose checksum did not hold: they were misses
  * @param decodeFailures entries whose key or value the codec could not decode; see {@link
  *     OnDecodeFailure}

@@ -19,7 +19,7 @@ import junit.framework.Test;
 import junit.framework.TestCase;
 import junit.framework.TestResult;
 import junit.framework.TestSuite;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -48,8 +48,12 @@ class AsMapTest {
     }
   }
 
-  @AfterAll
-  static void closeLast() {
+  @AfterEach
+  void close() {
+    closeLast();
+  }
+
+  private static void closeLast() {
     if (open != null) {
       open.close();
       open = null;

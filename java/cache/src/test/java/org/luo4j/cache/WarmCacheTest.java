@@ -231,9 +231,10 @@ class WarmCacheTest {
     }
     warm.put("second", new byte[2]);
     after.emulateKexec();
-    WarmCache<String, byte[]> again = builder(MIB).session(emulated(), "cache").open();
-    assertArrayEquals(new byte[2], again.getIfPresent("second"));
-    assertEquals(501, again.size());
+    try (WarmCache<String, byte[]> again = builder(MIB).session(emulated(), "cache").open()) {
+      assertArrayEquals(new byte[2], again.getIfPresent("second"));
+      assertEquals(501, again.size());
+    }
   }
 
   private LiveUpdate emulated() {
