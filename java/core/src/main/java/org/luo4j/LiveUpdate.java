@@ -59,7 +59,7 @@ public final class LiveUpdate {
   private final Duration deviceTimeout;
   private final String reason;
 
-  private LiveUpdate(Selection selection, Duration deviceTimeout, String reason) {
+  LiveUpdate(Selection selection, Duration deviceTimeout, String reason) {
     this.bridge = Objects.requireNonNull(selection.bridge(), "bridge");
     this.emulator = selection.emulator();
     this.deviceTimeout = deviceTimeout;

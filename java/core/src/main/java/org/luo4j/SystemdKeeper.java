@@ -113,7 +113,10 @@ final class SystemdKeeper implements Keeper {
     MemFd memory = stored;
     try {
       memory = session.retrieve(Sessions.TOKEN);
-      close(stored);
+      if (stored != null) {
+        stored.close();
+        systemd.remove(name); // of two memories of the name the next process would get either
+      }
       systemd.store(name, memory); // before the kernel gives it up
       session.finish();
     } catch (LuoException e) {
@@ -221,12 +224,6 @@ final class SystemdKeeper implements Keeper {
     systemd.remove(kept.name());
     if (kept.session() != null) {
       systemd.remove(kept.name() + SUFFIX);
-    }
-  }
-
-  private static void close(@Nullable MemFd memory) {
-    if (memory != null) {
-      memory.close();
     }
   }
 

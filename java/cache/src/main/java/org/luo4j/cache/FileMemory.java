@@ -122,7 +122,7 @@ final class FileMemory implements CacheMemory {
     } catch (NoRoomException e) {
       boolean done = false;
       try {
-        if (!discardAside()) {
+        if (!isRoomWithoutAside(e) || !discardAside()) {
           throw e;
         }
         LOG.log(
@@ -137,6 +137,11 @@ final class FileMemory implements CacheMemory {
       }
     }
     region = owned.map();
+  }
+
+  /** Whether what is set aside has the room that was missing. */
+  private boolean isRoomWithoutAside(NoRoomException e) throws IOException {
+    return Files.exists(aside) && e.available() + Files.size(aside) >= e.needed();
   }
 
   @Override

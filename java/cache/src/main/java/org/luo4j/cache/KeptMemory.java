@@ -245,9 +245,10 @@ final class KeptMemory implements CacheMemory {
     try {
       MemFd.checkRoom("'" + name + "'", size);
     } catch (NoRoomException e) {
-      if (!discardAside()) {
+      if (aside == null || e.available() + aside.memory().allocated() < e.needed()) {
         throw e;
       }
+      discardAside();
       LOG.log(
           System.Logger.Level.WARNING,
           "'"

@@ -22,7 +22,7 @@ final class Scene implements AutoCloseable {
   private static final long SEED = 1;
 
   final CacheFormat.Layout layout;
-  final MemoryRegion region;
+  MemoryRegion region;
   RecordingMemory memory;
   Reader reader;
   Writer writer;
@@ -80,6 +80,10 @@ final class Scene implements AutoCloseable {
   public void close() {
     other.shutdownNow();
     region.close();
+    memory = null; // a scene that is still reachable must not keep the memory mapped
+    reader = null;
+    writer = null;
+    region = null;
   }
 
   CacheImage image() {

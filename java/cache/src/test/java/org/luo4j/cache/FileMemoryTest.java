@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.LuoException;
+import org.luo4j.NoRoomException;
+import org.luo4j.OwnedFile;
+
+/** A cache's file, and the one that is set aside, without a cache in them. */
+class FileMemoryTest {
+
+  private static final int SIZE = 4 * 4096;
+
+  /** More than any machine has. */
+  private static final long TOO_MUCH = 1L << 43;
+
+  @TempDir Path folder;
+
+  private Path file() {
+    return folder.resolve("cache");
+  }
+
+  private Path aside() {
+    return folder.resolve("cache.refused");
+  }
+
+  private Path swap() {
+    return folder.resolve("cache.swap");
+  }
+
+  private FileMemory open(long size) throws IOException {
+    return new FileMemory(file(), size, Duration.ZERO, false);
+  }
+
+  private static byte[] filled(int size, int with) {
+    byte[] bytes = new byte[size];
+    Arrays.fill(bytes, (byte) with);
+    return bytes;
+  }
+
+  private List<String> names() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  /** Nobody has the file: it can be owned. */
+  private static void assertFree(Path file) throws IOException {
+    OwnedFile.openExisting(file, Duration.ZERO, false).close();
+  }
+
+  private static void assertOwned(Path file) {
+    assertThrows(
+        LuoException.OwnerAlive.class, () -> OwnedFile.openExisting(file, Duration.ZERO, false));
+  }
+
+  @Test
+  void aNewFileIsAllocatedAndZero() throws IOException {
+    try (FileMemory memory = open(SIZE)) {
+      assertEquals(new Start(Start.Kind.COLD, file() + " is new"), memory.origin());
+      assertNull(memory.refusal());
+      assertEquals(SIZE, memory.region().size());
+      assertEquals(0, memory.region().getLong(SIZE - 8));
+      assertTrue((Integer) Files.getAttribute(file(), "unix:nlink") == 1);
+      assertOwned(file());
+      assertFalse(memory.takeBack(region -> true));
+      assertFalse(memory.discardAside());
+      memory.region().putLong(0, 5);
+    }
+    assertFree(file());
+    try (FileMemory memory = open(SIZE)) {
+      assertEquals(
+          new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file()), memory.origin(), "it is there");
+      assertNull(memory.refusal());
+      assertEquals(5, memory.region().getLong(0));
+    }
+  }
+
+  /** A version before had no trailer. */
+  @Test
+  void aFileWithoutATrailerGetsOne() throws IOException {
+    Files.write(file(), filled(SIZE - CacheFormat.TRAILER_BYTES, 3));
+    try (FileMemory memory = open(SIZE)) {
+      assertTrue(memory.origin().isWarm());
+      assertNull(memory.refusal());
+      assertEquals(SIZE, memory.region().size());
+      assertEquals(3, memory.region().getByte(SIZE - CacheFormat.TRAILER_BYTES - 1));
+      assertEquals(0, memory.region().getByte(SIZE - CacheFormat.TRAILER_BYTES));
+    }
+    assertEquals(SIZE, Files.size(file()));
+  }
+
+  /** A copy without its holes' blocks would have a write fail when the file system is full. */
+  @Test
+  void aFileWithHolesIsAllocated() throws IOException {
+    try (RandomAccessFile sparse = new RandomAccessFile(file().toFile(), "rw")) {
+      sparse.setLength(SIZE);
+    }
+    try (FileMemory memory = open(SIZE)) {
+      assertTrue(memory.origin().isWarm());
+    }
+    try (OwnedFile owned = OwnedFile.openExisting(file(), Duration.ZERO, false)) {
+      assertTrue(owned.isReserved() || !owned.isLockSafe());
+    }
+  }
+
+  @Test
+  void aFileOfAnotherSizeHasNoRegion() throws IOException {
+    for (int size : new int[] {1, SIZE - 1, SIZE + 1, SIZE + CacheFormat.TRAILER_BYTES}) {
+      Files.write(file(), filled(size, 3));
+      try (FileMemory memory = open(SIZE)) {
+        String refusal = memory.refusal();
+        assertEquals(
+            file() + " has " + size + " bytes, a cache of this capacity " + SIZE, refusal);
+        assertTrue(memory.origin().isWarm());
+        assertEquals(
+            refusal, assertThrows(IllegalStateException.class, memory::region).getMessage());
+      }
+      assertArrayEquals(filled(size, 3), Files.readAllBytes(file()));
+    }
+  }
+
+  @Test
+  void whatIsReplacedIsZero() throws IOException {
+    for (int size : new int[] {SIZE, SIZE / 2, 2 * SIZE}) {
+      Files.write(file(), filled(size, 3));
+      try (FileMemory memory = open(SIZE)) {
+        memory.replace();
+        assertNull(memory.refusal());
+        assertEquals(SIZE, memory.region().size());
+        assertEquals(0, memory.region().getLong(0));
+        assertEquals(0, memory.region().getLong(SIZE - 8));
+        assertOwned(file());
+      }
+      assertEquals(List.of("cache"), names());
+    }
+  }
+
+  @Test
+  void whatIsSetAsideIsNobodysAndTheNewFileIsOwned() throws IOException {
+    for (int size : new int[] {SIZE, SIZE / 2}) {
+      Files.write(file(), filled(size, 3));
+      try (FileMemory memory = open(SIZE)) {
+        String where = memory.setAside();
+        assertEquals(
+            "it is kept as "
+                + aside()
+                + (size == SIZE ? "" : ", in place of what was set aside before"),
+            where);
+        assertNull(memory.refusal());
+        assertEquals(SIZE, memory.region().size());
+        assertEquals(0, memory.region().getLong(0));
+        assertArrayEquals(filled(size, 3), Files.readAllBytes(aside()));
+        assertFree(aside());
+        assertOwned(file());
+      }
+    }
+  }
+
+  @Test
+  void whatWasSetAsideReplacesANewFile() throws IOException {
+    Files.write(aside(), filled(SIZE, 4));
+    try (FileMemory memory = open(SIZE)) {
+      assertTrue(memory.takeBack(region -> region.getByte(0) == 4));
+      assertEquals(List.of("cache"), names());
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, memory.origin().kind());
+      assertTrue(memory.origin().reason().contains("set aside as " + aside()));
+      assertEquals(4, memory.region().getByte(SIZE - 1));
+      assertOwned(file());
+      assertFalse(memory.takeBack(region -> true));
+    }
+    assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(file()));
+    assertFree(file());
+  }
+
+  @Test
+  void whatWasSetAsideChangesPlacesWithWhatIsThere() throws IOException {
+    for (int size : new int[] {SIZE, SIZE / 2}) {
+      Files.write(file(), filled(size, 3));
+      Files.write(aside(), filled(SIZE, 4));
+      try (FileMemory memory = open(SIZE)) {
+        assertTrue(memory.takeBack(region -> true));
+        assertNull(memory.refusal());
+        assertEquals(4, memory.region().getByte(SIZE - 1));
+        assertOwned(file());
+        assertFree(aside());
+      }
+      assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(file()));
+      assertArrayEquals(filled(size, 3), Files.readAllBytes(aside()));
+      assertEquals(List.of("cache", "cache.refused"), names());
+    }
+  }
+
+  /** It is left as it was, and nobody's. */
+  @Test
+  void whatWasSetAsideAndDoesNotFitIsLeft() throws IOException {
+    Files.write(aside(), filled(SIZE, 4));
+    try (FileMemory memory = open(SIZE)) {
+      assertFalse(memory.takeBack(region -> false));
+      assertFree(aside());
+      assertThrows(
+          IllegalArgumentException.class,
+          () ->
+              memory.takeBack(
+                  region -> {
+                    throw new IllegalArgumentException();
+                  }));
+      assertFree(aside());
+      try (OwnedFile other = OwnedFile.openExisting(aside(), Duration.ZERO, false)) {
+        assertFalse(memory.takeBack(region -> true), "another has it");
+        assertEquals(SIZE, other.size());
+      }
+      Files.write(aside(), filled(SIZE + 8, 4));
+      assertFalse(memory.takeBack(region -> true), "of another size");
+      assertFree(aside());
+      assertFalse(memory.origin().isWarm());
+      assertEquals(0, memory.region().getByte(0));
+      assertTrue(memory.discardAside());
+      assertFalse(memory.discardAside());
+    }
+    assertEquals(List.of("cache"), names());
+  }
+
+  @Test
+  void theLastOfThreeRenamesIsMade() throws IOException {
+    Files.write(file(), filled(SIZE, 4));
+    Files.write(swap(), filled(SIZE, 3));
+    open(SIZE).close();
+    assertEquals(List.of("cache", "cache.refused"), names());
+    assertArrayEquals(filled(SIZE, 3), Files.readAllBytes(aside()));
+    Files.write(swap(), filled(SIZE, 5)); // of an earlier version, which gave way to what is aside
+    open(SIZE).close();
+    assertEquals(List.of("cache", "cache.refused"), names());
+    assertArrayEquals(filled(SIZE, 3), Files.readAllBytes(aside()));
+  }
+
+  @Test
+  void anOpenThatFailsGivesTheFileUp() throws IOException {
+    Files.write(aside(), filled(SIZE, 3));
+    Files.createDirectories(swap().resolve("not empty"));
+    assertThrows(DirectoryNotEmptyException.class, () -> open(SIZE));
+    assertFree(file());
+    assertThrows(
+        NoSuchFileException.class,
+        () -> new FileMemory(folder.resolve("none"), SIZE, Duration.ZERO, true));
+  }
+
+  @Test
+  void withoutRoomNothingIsMadeAndNothingIsLost() throws IOException {
+    Files.write(aside(), filled(SIZE, 3));
+    NoRoomException refused = assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
+    assertEquals(TOO_MUCH, refused.needed());
+    assertEquals(List.of("cache.refused"), names());
+    Files.write(file(), filled(SIZE, 4));
+    try (FileMemory memory = open(TOO_MUCH)) {
+      assertThrows(NoRoomException.class, memory::setAside);
+    }
+    assertEquals(List.of("cache.refused"), names());
+    assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(aside()), "the next open takes it back");
+    Files.write(file(), filled(SIZE, 5));
+    try (FileMemory memory = open(TOO_MUCH)) {
+      assertThrows(NoRoomException.class, memory::replace);
+    }
+    assertEquals(List.of("cache.refused"), names());
+  }
+
+  /** What is set aside says that it has enough, and has not: it is a file of holes. */
+  @Test
+  void whatIsSetAsideGivesWayWhereThatMakesRoom() throws IOException {
+    try (RandomAccessFile sparse = new RandomAccessFile(aside().toFile(), "rw")) {
+      sparse.setLength(TOO_MUCH);
+    }
+    assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
+    assertEquals(List.of(), names());
+  }
+}
