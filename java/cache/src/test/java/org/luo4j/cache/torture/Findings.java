@@ -23,7 +23,9 @@ final class Findings {
     SIZE,
     /** A start that is not what happened before. */
     START,
-    /** An exception that is not documented. */
+    /** Two owners at once, or a message that names another process than the owner. */
+    OWNER,
+    /** An exception that is not documented, or one without a cause. */
     EXCEPTION,
     /** A JVM that ended by itself. */
     CRASH,

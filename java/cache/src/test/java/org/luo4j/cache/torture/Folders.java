@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -16,11 +17,13 @@ final class Folders {
 
   /** Its name has the pid of this process, so that others can tell whose it is. */
   static Path create() throws IOException {
+    return Files.createTempDirectory(
+        place(), "luo4j-torture-" + ProcessHandle.current().pid() + "-");
+  }
+
+  private static Path place() {
     Path shm = Path.of("/dev/shm");
-    String prefix = "luo4j-torture-" + ProcessHandle.current().pid() + "-";
-    return Files.isWritable(shm)
-        ? Files.createTempDirectory(shm, prefix)
-        : Files.createTempDirectory(prefix);
+    return Files.isWritable(shm) ? shm : Path.of(System.getProperty("java.io.tmpdir"));
   }
 
   /** Deletes what is in a folder that has no folders in it. */
@@ -35,9 +38,22 @@ final class Folders {
     Files.delete(folder);
   }
 
-  /** Copies what is in a folder to a new one beside it. */
+  /** Deletes a folder and those in it. */
+  static void deleteAll(Path folder) throws IOException {
+    List<Path> all;
+    try (Stream<Path> walk = Files.walk(folder)) {
+      all = walk.sorted(Comparator.reverseOrder()).toList();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+    for (Path each : all) {
+      Files.delete(each);
+    }
+  }
+
+  /** Copies what is in a folder to a new one beside those of {@link #create}. */
   static Path keep(Path folder) throws IOException {
-    Path kept = Files.createTempDirectory(folder.getParent(), "luo4j-violation-");
+    Path kept = Files.createTempDirectory(place(), "luo4j-violation-");
     for (Path file : files(folder)) {
       Files.copy(file, kept.resolve(file.getFileName()), StandardCopyOption.COPY_ATTRIBUTES);
     }

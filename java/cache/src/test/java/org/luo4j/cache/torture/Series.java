@@ -90,11 +90,22 @@ record Series(
   WarmCache<Integer, byte[]> open(
       Path file, IntSupplier tick, OnRefusal onRefusal, RemovalListener<Integer, byte[]> listener)
       throws IOException {
+    return open(file, Duration.ofSeconds(10), tick, onRefusal, listener);
+  }
+
+  WarmCache<Integer, byte[]> open(
+      Path file,
+      Duration ownerTimeout,
+      IntSupplier tick,
+      OnRefusal onRefusal,
+      RemovalListener<Integer, byte[]> listener)
+      throws IOException {
     WarmCache.Builder<Integer, byte[]> builder =
         WarmCache.builder(Codec.INT, Codec.BYTES)
             .capacity(capacity)
             .averageEntryBytes(averageEntry)
             .file(file)
+            .ownerTimeout(ownerTimeout)
             .clock(() -> 1_700_000_000_000L + (long) tick.getAsInt() * MILLIS_PER_TICK)
             .onRefusal(onRefusal)
             .onDecodeFailure(OnDecodeFailure.THROW)

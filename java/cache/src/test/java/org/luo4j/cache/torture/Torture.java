@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache.torture;
 
+import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.SplittableRandom;
 
 /** What scripts/torture.sh runs; its --help says what the options mean. */
@@ -11,11 +15,15 @@ final class Torture {
   private static final int ROUNDS_OF_A_SERIES = 40;
   private static final int CASES_OF_A_CACHE = 200;
 
+  /** The exit code where a mode cannot be run here. */
+  private static final int IMPOSSIBLE = 2;
+
   private long rounds;
   private long secondsLimit = Long.MAX_VALUE;
   private long seed = new SplittableRandom().nextLong() >>> 32;
   private long capacity;
-  private boolean damage;
+  private String mode = "kill";
+  private int processes = 1;
   private boolean keepGoing;
 
   private Torture(String[] options) {
@@ -23,9 +31,13 @@ final class Torture {
       switch (options[i]) {
         case "--rounds" -> rounds = Long.parseLong(options[++i]);
         case "--seconds-limit" -> secondsLimit = Long.parseLong(options[++i]);
+        case "--minutes" -> secondsLimit = 60 * Long.parseLong(options[++i]);
         case "--seed" -> seed = Long.parseLong(options[++i]);
         case "--capacity" -> capacity = Long.parseLong(options[++i]);
-        case "--damage" -> damage = true;
+        case "--processes" -> processes = Integer.parseInt(options[++i]);
+        case "--damage", "--close", "--stopped", "--full", "--limit", "--truncate", "--clock",
+            "--soak" ->
+            mode = options[i].substring(2);
         case "--keep-going" -> keepGoing = true;
         default -> throw new IllegalArgumentException("unknown option '" + options[i] + "'");
       }
@@ -35,13 +47,126 @@ final class Torture {
   public static void main(String[] options) throws Exception {
     Torture torture = new Torture(options);
     Path folder = Folders.create();
-    boolean good = torture.damage ? torture.damage(folder) : torture.kill(folder);
-    Folders.delete(folder);
-    System.exit(good ? 0 : 1);
+    // Also one that is stopped, and would wait for ever.
+    Thread end =
+        new Thread(
+            () -> ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly));
+    Runtime.getRuntime().addShutdownHook(end);
+    int exit;
+    try {
+      boolean good =
+          switch (torture.mode) {
+            case "kill" -> torture.kill(folder);
+            case "damage" -> torture.damage(folder);
+            default -> torture.run(folder);
+          };
+      exit = good ? 0 : 1;
+    } finally {
+      Folders.deleteAll(folder);
+    }
+    System.exit(exit);
   }
 
   private static void say(String line) {
     System.out.println(line);
+  }
+
+  /** Does rounds of a mode, until there were enough, or something is found. */
+  private boolean run(Path folder) throws IOException, InterruptedException {
+    long wanted = rounds != 0 ? rounds : mode.equals("soak") ? Long.MAX_VALUE : 1000;
+    long start = System.nanoTime();
+    Path notes = Files.createDirectory(folder.resolve("notes"));
+    Deque<Closeable> opened = new ArrayDeque<>();
+    Mode torture;
+    try {
+      torture = mode(folder, notes, opened);
+    } catch (IOException e) {
+      close(opened);
+      say(mode + ": not done: " + e.getMessage());
+      System.exit(IMPOSSIBLE);
+      return false;
+    }
+    opened.push(torture);
+    Tally tally = torture.tally();
+    say("seed " + seed + ", in " + folder);
+    int told = 0;
+    long next = 60;
+    while (tally.roundsDone() < wanted && seconds(start) < secondsLimit) {
+      torture.round();
+      if (tally.findings().total() > told) {
+        keep(notes, tally.findings(), mode + ", seed " + seed + ", " + torture.how());
+        told = tally.findings().total();
+        if (!keepGoing) {
+          break;
+        }
+      }
+      if (seconds(start) >= next) {
+        next += 60;
+        say(Texts.duration(seconds(start)) + ": " + tally.summary());
+      }
+    }
+    close(opened);
+    say(
+        mode
+            + (processes == 1 ? "" : " (" + processes + " processes)")
+            + ": seed "
+            + seed
+            + ", took "
+            + Texts.duration(seconds(start))
+            + "; "
+            + tally.summary());
+    return tally.findings().isEmpty();
+  }
+
+  private Mode mode(Path folder, Path notes, Deque<Closeable> opened)
+      throws IOException, InterruptedException {
+    switch (mode) {
+      case "close":
+        return processes == 1
+            ? new Rounds(Rounds.Kinds.CLOSE, notes, notes, Jvm.Command.ANY, seed)
+            : new Successions(notes, seed);
+      case "stopped":
+        return new Stops(notes, seed);
+      case "truncate":
+        return new Rounds(Rounds.Kinds.TRUNCATE, notes, notes, Jvm.Command.ANY, seed);
+      case "clock":
+        return new Clocks(notes, seed);
+      case "limit":
+        Cgroup cgroup = new Cgroup(Limits.BYTES);
+        opened.push(cgroup);
+        return new Rounds(
+            Rounds.Kinds.LIMIT, notes, notes, Limits.COMMAND.under(cgroup.inside()), seed);
+      case "full":
+        SmallTmpfs tmpfs = new SmallTmpfs(Files.createDirectory(folder.resolve("full")), Fills.BYTES);
+        opened.push(tmpfs);
+        return new Rounds(
+            Rounds.Kinds.FULL,
+            notes,
+            folder.resolve("full"),
+            Jvm.Command.ANY.under(tmpfs.inside()),
+            seed);
+      default:
+        return soak(folder, notes, opened);
+    }
+  }
+
+  private Mode soak(Path folder, Path notes, Deque<Closeable> opened) throws IOException {
+    Path caches = Files.createDirectory(folder.resolve("caches"));
+    try {
+      SmallTmpfs tmpfs = new SmallTmpfs(caches, Soak.BYTES);
+      opened.push(tmpfs);
+      return new Soak(
+          notes, caches, tmpfs.seenFromOutside(), Jvm.Command.ANY.under(tmpfs.inside()), seed);
+    } catch (IOException e) {
+      say("soak: the file system is not filled: " + e.getMessage());
+      return new Soak(notes, caches, caches, Jvm.Command.ANY, seed);
+    }
+  }
+
+  private static void close(Deque<Closeable> opened) throws IOException {
+    for (Closeable each : opened) {
+      each.close();
+    }
   }
 
   private boolean kill(Path folder) throws IOException, InterruptedException {

@@ -5,6 +5,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.luo4j.cache.WarmCache;
 import org.luo4j.cache.torture.Findings.Kind;
 
@@ -17,6 +18,11 @@ final class Worker implements Callable<Void> {
   /** Versions of a process begin at its epoch, which no other process has. */
   static final int EPOCH_SHIFT = 24;
 
+  /** One call of so many looks at many entries. */
+  private static final int RARE = 500;
+
+  private static final int MOST_AROUND = 100;
+
   private final WarmCache<Integer, byte[]> cache;
   private final Contest contest;
   private final Series series;
@@ -24,6 +30,7 @@ final class Worker implements Callable<Void> {
   private final int thread;
   private final SplittableRandom random;
   private final BooleanSupplier goOn;
+  private final Predicate<Throwable> ends;
   private long version;
   private long live;
   private long calls;
@@ -35,6 +42,22 @@ final class Worker implements Callable<Void> {
       int epoch,
       long seed,
       BooleanSupplier goOn) {
+    this(cache, contest, thread, epoch, seed, goOn, thrown -> false);
+  }
+
+  /**
+   * As the other, of a cache that is taken away.
+   *
+   * @param ends what a call may throw then, which ends the work. The journal has it as begun
+   */
+  Worker(
+      WarmCache<Integer, byte[]> cache,
+      Contest contest,
+      int thread,
+      int epoch,
+      long seed,
+      BooleanSupplier goOn,
+      Predicate<Throwable> ends) {
     this.cache = cache;
     this.contest = contest;
     this.series = contest.series();
@@ -43,6 +66,7 @@ final class Worker implements Callable<Void> {
     this.version = (long) epoch << EPOCH_SHIFT;
     this.random = new SplittableRandom(seed * 31 + thread);
     this.goOn = goOn;
+    this.ends = ends;
     for (int key = thread; key < series.keys(); key += series.threads()) {
       live += charge(contest.lengths()[key]);
     }
@@ -57,7 +81,9 @@ final class Worker implements Callable<Void> {
         calls++;
       }
     } catch (Throwable e) {
-      contest.findings().add(Kind.EXCEPTION, Texts.of(e));
+      if (!ends.test(e)) {
+        contest.findings().add(Kind.EXCEPTION, Texts.of(e));
+      }
     }
     return null;
   }
@@ -76,6 +102,10 @@ final class Worker implements Callable<Void> {
     boolean fits =
         !series.within()
             || live - charge(contest.lengths()[key]) + charge(length) <= series.share();
+    if (random.nextInt(RARE) == 0) {
+      lookAround(random.nextBoolean());
+      return;
+    }
     int what = random.nextInt(100);
     if (what < 25) {
       lookUpOthers();
@@ -94,6 +124,8 @@ final class Worker implements Callable<Void> {
       replace(key, length);
     } else if (what < 69) {
       replaceValue(key, length);
+    } else if (what < 73) {
+      compute(key, length);
     } else if (what < 80 && series.expiring()) {
       putWithAge(key, length);
     } else {
@@ -211,6 +243,28 @@ final class Worker implements Callable<Void> {
     }
   }
 
+  private void compute(int key, int length) {
+    long old = journal.acknowledged(key);
+    int tick = contest.ticks().now();
+    long op = begin(key, Op.put(++version, 0));
+    byte[] value = Values.of(key, version, length);
+    byte[][] given = new byte[1][];
+    cache
+        .asMap()
+        .compute(
+            key,
+            (same, present) -> {
+              given[0] = present;
+              return value;
+            });
+    if (given[0] != null) {
+      present(key, old, given[0], tick, "compute");
+    } else if (mustBeThere(old)) {
+      contest.found(Kind.LOST, key, "compute was given nothing");
+    }
+    done(key, op, length);
+  }
+
   private void remove(int key) {
     long old = journal.acknowledged(key);
     long op = begin(key, Op.remove(++version));
@@ -251,6 +305,53 @@ final class Worker implements Callable<Void> {
       absent(key, old, "a lookup");
     } else {
       present(key, old, value, tick, "a lookup");
+    }
+  }
+
+  /** Some of what an iteration or a visitor meets: whole, and nothing that was not put yet. */
+  private void lookAround(boolean visit) {
+    if (visit) {
+      int[] left = {MOST_AROUND};
+      try {
+        cache.visit(
+            (key, value, expires) -> {
+              met(key, value, "a visitor");
+              if (--left[0] == 0) {
+                throw new Enough();
+              }
+            },
+            (done, total) -> {});
+      } catch (Enough e) {
+        // the rest is as good
+      }
+      return;
+    }
+    int left = MOST_AROUND;
+    for (var entry : cache.asMap().entrySet()) {
+      met(entry.getKey(), entry.getValue(), "an iteration by a worker");
+      if (--left == 0) {
+        break;
+      }
+    }
+  }
+
+  private void met(int key, byte[] value, String where) {
+    if (key < 0 || key >= series.keys()) {
+      contest.findings().add(Kind.WRONG, where + " met key " + key + ", which was never put");
+      return;
+    }
+    long seen = contest.version(key, value, where);
+    if (seen > Op.version(journal.intended(key))) {
+      contest.foundVersion(key, seen, where);
+    }
+  }
+
+  /** Ends a visit. */
+  private static final class Enough extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Enough() {
+      super(null, null, false, false);
     }
   }
 
