@@ -98,14 +98,17 @@ public final class Uninterrupted {
     }
   }
 
-  /** Maps a range of a file. The mapping outlives the file's name. */
+  /**
+   * Maps a range of a file. The mapping outlives the file's name. An interrupt in the JDK's map
+   * would leave a mapping that nobody can unmap, so another thread maps.
+   */
   public static MappedByteBuffer map(Path file, boolean writable, long position, int length)
       throws IOException {
     Set<StandardOpenOption> options =
         writable
             ? Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE)
             : Set.of(StandardOpenOption.READ);
-    return io(
+    return apart(
         () -> {
           try (FileChannel channel = FileChannel.open(file, options)) {
             return channel.map(writable ? MapMode.READ_WRITE : MapMode.READ_ONLY, position, length);
