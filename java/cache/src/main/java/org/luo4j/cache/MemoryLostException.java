@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
  * its disk fails, or memory has a fault. Every call from then on throws this, until the cache is
  * closed and opened again. Nothing that a call has returned before was wrong.
  *
+ * <p>Without native code a call may throw the {@link InternalError} of {@link
+ * org.luo4j.MemoryRegion} instead, and so may what its thread does next.
+ *
  * @since 0.1.0
  */
 public final class MemoryLostException extends IllegalStateException {
