@@ -4,6 +4,7 @@ package org.luo4j.cache;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -102,7 +103,7 @@ final class FileMemory implements CacheMemory {
     long found = owned.size();
     if (found == 0) {
       origin = new Start(Start.Kind.COLD, file + " is new");
-      allocate();
+      allocate(false);
     } else if (found == size || found == size - CacheFormat.TRAILER_BYTES) {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
       if (found < size || (owned.isLockSafe() && !owned.isReserved())) {
@@ -115,14 +116,14 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** Allocates the empty file's memory; what is set aside makes room where there is none. */
-  private void allocate() throws IOException {
+  /** Allocates the empty file's memory; what is set aside makes room where that is enough. */
+  private void allocate(boolean hasSetAside) throws IOException {
     try {
       owned.reserve(size);
     } catch (NoRoomException e) {
       boolean done = false;
       try {
-        if (!isRoomWithoutAside(e) || !discardAside()) {
+        if (!wouldHelp(e) || !discardAside()) {
           throw e;
         }
         LOG.log(
@@ -132,16 +133,25 @@ final class FileMemory implements CacheMemory {
         done = true;
       } finally {
         if (!done) {
-          owned.delete(); // nothing is left of an open that fails
+          undo(hasSetAside);
         }
       }
     }
     region = owned.map();
   }
 
-  /** Whether what is set aside has the room that was missing. */
-  private boolean isRoomWithoutAside(NoRoomException e) throws IOException {
-    return Files.exists(aside) && e.available() + Files.size(aside) >= e.needed();
+  /** Whether there is room without what is set aside. */
+  private boolean wouldHelp(NoRoomException e) throws IOException {
+    return Files.exists(aside) && e.needed() <= e.available() + Files.size(aside);
+  }
+
+  /** Of an open that fails nothing is left, and what was there before it is there again. */
+  private void undo(boolean hasSetAside) throws IOException {
+    if (hasSetAside && Files.exists(aside)) {
+      Files.move(aside, file, StandardCopyOption.ATOMIC_MOVE);
+    } else {
+      owned.delete();
+    }
   }
 
   @Override
@@ -235,7 +245,7 @@ final class FileMemory implements CacheMemory {
       before.close();
     }
     refusal = null;
-    allocate();
+    allocate(true);
     return Files.exists(aside)
         ? "it is kept as " + aside + (dropped ? ", in place of what was set aside before" : "")
         : "it was deleted, as there was no room for both";
@@ -249,7 +259,7 @@ final class FileMemory implements CacheMemory {
     }
     owned.clear();
     refusal = null;
-    allocate();
+    allocate(false);
   }
 
   @Override

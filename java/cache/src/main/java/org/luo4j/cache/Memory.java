@@ -68,6 +68,9 @@ class Memory {
 
   private final boolean guarded;
 
+  /** Without a guard: held for each store that is ordered, to words that are compared and set. */
+  private final Object stores = new Object();
+
   /** What the mark lies in. */
   private final ByteBuffer trailer;
 
@@ -128,13 +131,22 @@ class Memory {
     if (guarded) {
       sound = trailer.getLong(markAt) == MARK;
     } else {
-      // A copy that faults leaves its target as it was; a read may leave anything.
-      byte[] mark = new byte[MARK_COPY];
-      trailer.get(markAt + 8 - MARK_COPY, mark, 0, MARK_COPY);
-      sound = (long) ARRAY.get(mark, MARK_COPY - 8) == MARK;
+      sound = hasMark();
     }
     Reference.reachabilityFence(trailer);
     return sound;
+  }
+
+  /** As {@link #isSound}, without a guard. */
+  private boolean hasMark() {
+    try {
+      // A copy that faults leaves its target as it was; a read may leave anything.
+      byte[] mark = new byte[MARK_COPY];
+      trailer.get(markAt + 8 - MARK_COPY, mark, 0, MARK_COPY);
+      return (long) ARRAY.get(mark, MARK_COPY - 8) == MARK;
+    } catch (InternalError e) {
+      return false; // of this copy, or of an earlier access
+    }
   }
 
   /** The slice in which {@link #MOST} bytes from an offset on lie. */
@@ -212,21 +224,50 @@ class Memory {
 
   void putLongRelease(long offset, long value) {
     ByteBuffer slice = slice(offset);
-    LONG.setRelease(slice, index(offset), value);
+    if (guarded) {
+      LONG.setRelease(slice, index(offset), value);
+    } else {
+      synchronized (stores) {
+        LONG.setRelease(slice, index(offset), value);
+      }
+    }
     Reference.reachabilityFence(slice);
   }
 
   void putLongVolatile(long offset, long value) {
     ByteBuffer slice = slice(offset);
-    LONG.setVolatile(slice, index(offset), value);
+    if (guarded) {
+      LONG.setVolatile(slice, index(offset), value);
+    } else {
+      synchronized (stores) {
+        LONG.setVolatile(slice, index(offset), value);
+      }
+    }
     Reference.reachabilityFence(slice);
   }
 
   boolean compareAndSetLong(long offset, long expected, long value) {
     ByteBuffer slice = slice(offset);
-    boolean done = LONG.compareAndSet(slice, index(offset), expected, value);
+    boolean done = compareAndSetLong(slice, index(offset), expected, value);
     Reference.reachabilityFence(slice);
     return done;
+  }
+
+  /**
+   * As {@link #compareAndSetLong(long, long, long)}, in a slice. Without a guard it is made of a
+   * read and a store under a lock: a fault in the JVM's own code for it ends the JVM.
+   */
+  boolean compareAndSetLong(ByteBuffer slice, int index, long expected, long value) {
+    if (guarded) {
+      return LONG.compareAndSet(slice, index, expected, value);
+    }
+    synchronized (stores) {
+      boolean done = (long) LONG.getVolatile(slice, index) == expected;
+      if (done) {
+        LONG.setVolatile(slice, index, value);
+      }
+      return done;
+    }
   }
 
   /** Fills an array. */

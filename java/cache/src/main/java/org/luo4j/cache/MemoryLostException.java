@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
  * a call returned before was wrong. Close the cache and open it again: it recovers what is there,
  * or starts cold.
  *
+ * <p>Without native code a call may throw the {@link InternalError} of {@link
+ * org.luo4j.MemoryRegion} instead, and so may what its thread does next.
+ *
  * @since 0.1.0
  */
 public final class MemoryLostException extends IllegalStateException {

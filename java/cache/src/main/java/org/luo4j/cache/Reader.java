@@ -81,12 +81,46 @@ final class Reader {
     return Entry.hash(memory, at, seed);
   }
 
+  /**
+   * How many entries there are.
+   *
+   * @throws IllegalStateException when the cache is closed, or its memory is gone
+   */
   long entries() {
-    return memory.getLongVolatile(CacheFormat.ENTRIES_AT);
+    return count(CacheFormat.ENTRIES_AT);
   }
 
+  /**
+   * What the live entries count as.
+   *
+   * @throws IllegalStateException when the cache is closed, or its memory is gone
+   */
   long liveBytes() {
-    return memory.getLongVolatile(CacheFormat.LIVE_AT);
+    return count(CacheFormat.LIVE_AT);
+  }
+
+  private long count(long at) {
+    int pin = pins.enter();
+    try {
+      long count = memory.getLongVolatile(at);
+      memory.checkSound();
+      return count;
+    } catch (InternalError e) {
+      throw lost(e);
+    } finally {
+      pins.exit(pin);
+    }
+  }
+
+  /** What to throw for what was thrown: without a guard memory that is gone is an error. */
+  private RuntimeException lost(Throwable thrown) {
+    if (!memory.isSound() || !memory.isGuarded()) {
+      return memory.gone(thrown);
+    }
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    return (RuntimeException) thrown;
   }
 
   /**
@@ -158,7 +192,7 @@ final class Reader {
         }
       }
     } catch (InternalError | NegativeArraySizeException e) {
-      throw memory.gone(e);
+      throw lost(e);
     } finally {
       pins.exit(pin);
     }
@@ -276,7 +310,7 @@ final class Reader {
             }
             if ((slot & USES_MASK) != USES_MASK) {
               // Counts a use, up to three. A lost race loses a count.
-              LONG.compareAndSet(slots, i, slot, slot + (1L << USES_SHIFT));
+              memory.compareAndSetLong(slots, i, slot, slot + (1L << USES_SHIFT));
             }
             return at;
           }
@@ -363,12 +397,15 @@ final class Reader {
           return isPast(copy.expiry) ? null : copy;
         }
         if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
+          memory.checkSound();
           if (alive) {
             corrupt.increment();
           }
           return null;
         }
       }
+    } catch (InternalError | NegativeArraySizeException e) {
+      throw lost(e);
     } finally {
       pins.exit(pin);
     }
@@ -385,6 +422,8 @@ final class Reader {
       long next = index.next(place);
       memory.checkSound();
       return next;
+    } catch (InternalError e) {
+      throw lost(e);
     } finally {
       pins.exit(pin);
     }
@@ -417,6 +456,8 @@ final class Reader {
           return -1;
         }
       }
+    } catch (InternalError e) {
+      throw lost(e);
     } finally {
       pins.exit(pin);
     }

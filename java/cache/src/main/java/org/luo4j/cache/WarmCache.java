@@ -67,6 +67,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private static final long PAUSE_NANOS = 50_000;
 
+  /** How many errors of faults {@link #close} may meet, without a guard. */
+  private static final int MAX_FAULTS = 3;
+
   /** A verification tells its progress after so many slots. */
   private static final int PROGRESS_SLOTS = 1 << 16;
 
@@ -84,6 +87,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private final CacheShape shape;
   private final ReentrantLock write = new ReentrantLock();
   private final Object closing = new Object();
+
+  /** Guarded by {@link #closing}. */
+  private boolean closed;
 
   /** Null unless statistics are recorded. */
   private final @Nullable LongAdder hits;
@@ -129,7 +135,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private RuntimeException sound(Throwable thrown) {
     Memory memory = reader.memory;
     boolean fault = thrown instanceof InternalError && !memory.isGuarded();
-    if (fault || !memory.isSound()) {
+    if (!memory.isSound() || fault) {
+      if (write.isHeldByCurrentThread()) {
+        removals.clear(); // they may have been read when the memory was gone
+      }
       return memory.gone(thrown);
     }
     if (thrown instanceof Error error) {
@@ -642,6 +651,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
     try {
       changeLocked(key, hash, removal);
       forgetRemoval(key);
+    } catch (RuntimeException | Error e) {
+      throw sound(e);
     } finally {
       unlock();
     }
@@ -767,6 +778,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
       lock();
       try {
         writer.recount();
+        reader.memory.checkSound();
+      } catch (RuntimeException | Error e) {
+        throw sound(e);
       } finally {
         unlock();
       }
@@ -778,7 +792,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private boolean dropDamaged(long place) {
     lock();
     try {
-      return writer.dropDamaged(place);
+      boolean dropped = writer.dropDamaged(place);
+      reader.memory.checkSound();
+      return dropped;
+    } catch (RuntimeException | Error e) {
+      throw sound(e);
     } finally {
       unlock();
     }
@@ -922,7 +940,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     int check = Entry.check(bytes, encoded, expiry);
     Overwrites.Result overwritten =
         listener == null
-            ? writer.overwrites().tryPut(bytes, hash, encoded, expiry, check)
+            ? overwrite(bytes, hash, encoded, expiry, check)
             : Overwrites.Result.NOT_HERE;
     if (overwritten == Overwrites.Result.DONE) {
       return;
@@ -942,6 +960,15 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
   }
 
+  private Overwrites.Result overwrite(
+      byte[] bytes, long hash, byte[] encoded, int expiry, int check) {
+    try {
+      return writer.overwrites().tryPut(bytes, hash, encoded, expiry, check);
+    } catch (InternalError e) {
+      throw sound(e);
+    }
+  }
+
   private byte[] checked(byte[] key, V value) {
     byte[] encoded = values.encode(Objects.requireNonNull(value, "value"));
     if (Entry.bytes(key.length, encoded.length) > writer.largestEntry()) {
@@ -958,7 +985,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private int expiry(long ageMillis) {
-    return ageMillis == 0 ? 0 : reader.clock.after(ageMillis);
+    try {
+      return ageMillis == 0 ? 0 : reader.clock.after(ageMillis);
+    } catch (InternalError e) {
+      throw sound(e);
+    }
   }
 
   /**
@@ -1103,6 +1134,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
       if (failed[0]) {
         forgetRemoval(bytes);
       }
+      reader.memory.checkSound();
+    } catch (RuntimeException | Error e) {
+      throw sound(e);
     } finally {
       unlock();
     }
@@ -1219,6 +1253,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
       lock();
       try {
         place = writer.removeSome(place);
+      } catch (RuntimeException | Error e) {
+        throw sound(e);
       } finally {
         unlock();
       }
@@ -1293,8 +1329,23 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   @Override
   public void close() {
+    for (int faults = 0; ; faults++) {
+      try {
+        closeOnce();
+        return;
+      } catch (InternalError e) {
+        // Without a guard the JVM throws the error of a fault at any later point, once: the memory
+        // is gone, which the next open sees.
+        if (reader.memory.isGuarded() || faults == MAX_FAULTS) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private void closeOnce() {
     synchronized (closing) {
-      if (!reader.memory.isOpen()) {
+      if (closed) {
         return;
       }
       boolean locked = lockToClose();
@@ -1304,7 +1355,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         awaitReads();
         // Without the lock a change is under way, as in a process that is killed: the next open
         // finishes it.
-        if (locked && reader.memory.isSound()) {
+        if (locked && reader.memory.isOpen() && reader.memory.isSound()) {
           reader.clock.store();
           region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.CLOSED);
         }
@@ -1312,7 +1363,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
         reader.memory.close();
         try {
           memory.close();
+          closed = true;
         } catch (IOException e) {
+          closed = true;
           throw new UncheckedIOException(e);
         } finally {
           if (locked) {

@@ -98,8 +98,8 @@ final class Writer {
     this.smallShare = liveLimit / 10;
     this.ghosts = new Ghosts(index.slots());
     this.overwrites = new Overwrites(reader);
-    this.entries = reader.entries();
-    this.live = reader.liveBytes();
+    this.entries = memory.getLong(CacheFormat.ENTRIES_AT);
+    this.live = memory.getLong(CacheFormat.LIVE_AT);
   }
 
   /** Null, or why the memory's contents cannot be used. Writes nothing. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -27,6 +28,7 @@ import org.luo4j.LiveUpdate;
 import org.luo4j.MemFd;
 import org.luo4j.MemFdOptions;
 import org.luo4j.MemoryRegion;
+import org.luo4j.NoRoomException;
 import org.luo4j.Session;
 
 /** Old memory that cannot be used: cold with the reason, and it stays as it is. */
@@ -172,6 +174,20 @@ class RefusalTest {
   private List<String> names() throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  @Test
+  void whatWasThereIsThereAgainWhereAnotherShapeHasNoRoom() throws IOException {
+    left();
+    WarmCache.Builder<String, byte[]> larger =
+        WarmCache.builder(Codec.STRING, Codec.BYTES)
+            .capacity(8L << 40)
+            .file(folder.resolve("cache"));
+    assertThrows(NoRoomException.class, larger::open);
+    assertFalse(Files.exists(folder.resolve("cache.refused")));
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.FAIL)) {
+      assertArrayEquals(new byte[] {1, 2, 3}, cache.getIfPresent("key"));
     }
   }
 

@@ -59,9 +59,7 @@ final class Expiring {
             StandardOpenOption.WRITE,
             StandardOpenOption.CREATE)) {
       journal =
-          channel
-              .map(FileChannel.MapMode.READ_WRITE, 0, (1 + KEYS * WORDS) * 8L)
-              .asLongBuffer();
+          channel.map(FileChannel.MapMode.READ_WRITE, 0, (1 + KEYS * WORDS) * 8L).asLongBuffer();
     }
   }
 

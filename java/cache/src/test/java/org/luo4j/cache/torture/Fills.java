@@ -84,9 +84,7 @@ final class Fills implements Round {
   }
 
   private WarmCache<Integer, byte[]> open(Contest opened) throws IOException {
-    return opened
-        .series()
-        .open(file, opened.ticks()::now, OnRefusal.KEEP, opened.listener());
+    return opened.series().open(file, opened.ticks()::now, OnRefusal.KEEP, opened.listener());
   }
 
   private void refused(NoRoomException e) {

@@ -44,8 +44,7 @@ final class SmallTmpfs implements Closeable {
     command.addAll(List.of("sh", "-c", mount + " && echo mounted && read -r end"));
     Process process;
     try {
-      process =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
     } catch (IOException noUnshare) {
       return null;
     }

@@ -11,8 +11,8 @@ import java.util.SplittableRandom;
 import org.luo4j.cache.torture.Findings.Kind;
 
 /**
- * The lives of a service, one a round: it opens its cache, checks it, serves with eight threads, and
- * is closed or killed; now and then it comes back with another capacity, and its file system is
+ * The lives of a service, one a round: it opens its cache, checks it, serves with eight threads,
+ * and is closed or killed; now and then it comes back with another capacity, and its file system is
  * filled and emptied by others all the time.
  */
 final class Soak implements Mode {
@@ -73,7 +73,7 @@ final class Soak implements Mode {
   public void round() throws IOException, InterruptedException {
     if (tally.roundsDone() % ROUNDS_OF_SHAPES == 0 || !tally.findings().isEmpty()) {
       newShapes();
-    } else if (random.nextInt(6) == 0) {
+    } else if (random.nextInt(3) == 0) {
       resize(shapes.get(random.nextInt(SHAPES)));
     }
     how = "shape " + shape.text();
@@ -120,11 +120,11 @@ final class Soak implements Mode {
       Pause.micros(random.nextInt(30_000));
       tally.count("killed at its start");
       service.drain();
-      isThere |= service.phase().equals("checked");
+      isThere |= service.phase().equals("attached");
       service.close();
       return true;
     }
-    if (!service.await(List.of("no-room", "checked"))) {
+    if (!service.await(List.of("no-room", "attached"))) {
       return false;
     }
     if (service.phase().equals("no-room")) {
@@ -135,18 +135,17 @@ final class Soak implements Mode {
       }
       Files.deleteIfExists(outside.resolve("filler"));
       open();
-      if (!service.await("checked")) {
+      if (!service.await("attached")) {
         return false;
       }
     }
     isThere = true;
-    return serve();
+    return service.tell("check", "checked") && serve();
   }
 
   private void open() {
     epoch += 2;
-    service.send(
-        "open " + shape.text() + " " + epoch + " " + PATIENCE_MILLIS + " " + !isThere);
+    service.send("open " + shape.text() + " " + epoch + " " + PATIENCE_MILLIS + " " + !isThere);
   }
 
   private boolean serve() throws IOException, InterruptedException {

@@ -104,22 +104,18 @@ final class Stops implements Mode {
     Pause.micros(random.nextInt(at.mostMicros));
     owner.stop();
     owner.drain();
-    // From the phase on in which the header names it, to the close, it must be the owner.
+    // From when the header names it, to the close, it must be the owner.
     boolean owns =
-        at == At.WORK
-            || at == At.CLEAR
-            || at == At.OPEN && !owner.phase().equals("attaching");
+        at == At.WORK || at == At.CLEAR || at == At.OPEN && !owner.phase().equals("attaching");
     open(other, random.nextInt(30));
-    if (!other.await(List.of("busy", "checked"))) {
+    if (!other.await(List.of("busy", "attached"))) {
       return false;
     }
-    boolean entered = other.phase().equals("checked");
+    boolean entered = other.phase().equals("attached");
     if (entered && owns) {
       tally.findings().add(Kind.OWNER, "another JVM opened it while its owner was stopped");
     } else if (!entered && owns && !other.lastLine().equals("busy " + owner.pid())) {
-      tally
-          .findings()
-          .add(Kind.OWNER, other.lastLine() + ", the owner is process " + owner.pid());
+      tally.findings().add(Kind.OWNER, other.lastLine() + ", the owner is process " + owner.pid());
     }
     tally.count(entered ? "opened beside it" : "told of the owner");
     return tally.findings().isEmpty() && release(at, entered);
@@ -127,7 +123,7 @@ final class Stops implements Mode {
 
   /** Lets the owner give up what it has, so that it opens the cache anew, or is about to. */
   private boolean openAnew(At at) throws IOException, InterruptedException {
-    if (owner.phase().equals("working") || owner.phase().equals("checked")) {
+    if (owner.phase().equals("working")) {
       owner.send("close");
       if (!owner.await("closed")) {
         return false;
@@ -135,13 +131,9 @@ final class Stops implements Mode {
     }
     open(owner, PATIENCE_MILLIS);
     return at == At.OPEN
-        || owner.await("checked") && tell(owner, "work " + random.nextLong(), "working");
-  }
-
-  private static boolean tell(Tenancy tenancy, String line, String phase)
-      throws IOException, InterruptedException {
-    tenancy.send(line);
-    return tenancy.await(phase);
+        || owner.await("attached")
+            && owner.tell("check", "checked")
+            && owner.tell("work " + random.nextLong(), "working");
   }
 
   /** Brings the owner to what it is to be stopped at. */
@@ -153,7 +145,7 @@ final class Stops implements Mode {
         owner.send("clear " + (epoch += 2));
         yield owner.await("clearing");
       }
-      case CLOSE -> tell(owner, "close", "closing");
+      case CLOSE -> owner.tell("close", "closing");
     };
   }
 
@@ -177,22 +169,22 @@ final class Stops implements Mode {
       owner.goOn();
       boolean good =
           switch (at) {
-            case OPEN -> owner.phase().equals("checked") || owner.await("checked");
+            case OPEN -> owner.phase().equals("attached") || owner.await("attached");
             case WORK -> true;
             case CLEAR -> owner.phase().equals("cleared") || owner.await("cleared");
             case CLOSE -> owner.phase().equals("closed") || owner.await("closed");
           };
-      if (!good || at != At.CLOSE && !tell(owner, "close", "closed")) {
+      if (!good || at != At.CLOSE && !owner.tell("close", "closed")) {
         return false;
       }
     }
-    if (!entered && !other.await("checked")) {
+    if (!entered && !other.await("attached") || !other.tell("check", "checked")) {
       return false;
     }
     Tenancy before = owner;
     owner = other;
     other = before;
-    return tell(owner, "work " + random.nextLong(), "working");
+    return owner.tell("work " + random.nextLong(), "working");
   }
 
   @Override

@@ -30,7 +30,8 @@ final class Tenancy implements Closeable {
       throws IOException {
     this.name = name;
     this.tally = tally;
-    this.jvm = new Jvm(notes, name, command, Tenant.class, List.of(folder.toString(), notes.toString()));
+    this.jvm =
+        new Jvm(notes, name, command, Tenant.class, List.of(folder.toString(), notes.toString()));
   }
 
   /** Tells it what to do next. */
@@ -68,6 +69,12 @@ final class Tenancy implements Closeable {
 
   boolean await(String wanted) throws IOException, InterruptedException {
     return await(List.of(wanted));
+  }
+
+  /** Tells it something and waits for the phase that this ends with. */
+  boolean tell(String line, String wanted) throws IOException, InterruptedException {
+    send(line);
+    return await(wanted);
   }
 
   /** Takes in what it has said already, without waiting. */

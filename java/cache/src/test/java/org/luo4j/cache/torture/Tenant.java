@@ -19,7 +19,8 @@ import org.luo4j.cache.torture.Findings.Kind;
  * stdin say, and tells each phase in a line. Arguments: the folder of the cache, that of journals.
  *
  * <pre>
- *   open SERIES EPOCH TIMEOUT_MS MAY_BE_COLD  attaching, attached KIND | busy PID | no-room, checked
+ *   open SERIES EPOCH TIMEOUT_MS MAY_BE_COLD  attaching, attached KIND | busy PID | no-room
+ *   check                                     checked
  *   work SEED                                 working
  *   stop                                      stopped
  *   clear EPOCH                               clearing, cleared
@@ -68,9 +69,14 @@ final class Tenant {
   private void obey(String[] words) throws IOException, InterruptedException {
     switch (words[0]) {
       case "open" -> open(words);
+      case "check" -> {
+        // When the owner before has ended its calls: it writes to the journal after each.
+        tally.checked(contest.check(cache, epoch));
+        tell();
+        say("checked");
+      }
       case "work" -> {
-        workers =
-            new Workers(cache, contest, epoch, Long.parseLong(words[1]), Workers::isClosed);
+        workers = new Workers(cache, contest, epoch, Long.parseLong(words[1]), Workers::isClosed);
         say("working");
       }
       case "stop" -> {
@@ -123,10 +129,9 @@ final class Tenant {
       }
     }
     journal.opened();
-    say("attached " + cache.start().kind());
-    tally.checked(contest.check(cache, epoch));
+    contest.verify(cache);
     tell();
-    say("checked");
+    say("attached " + cache.start().kind());
   }
 
   private void clear(int nextEpoch) throws InterruptedException {

@@ -35,7 +35,13 @@ final class Torture {
         case "--seed" -> seed = Long.parseLong(options[++i]);
         case "--capacity" -> capacity = Long.parseLong(options[++i]);
         case "--processes" -> processes = Integer.parseInt(options[++i]);
-        case "--damage", "--close", "--stopped", "--full", "--limit", "--truncate", "--clock",
+        case "--damage",
+            "--close",
+            "--stopped",
+            "--full",
+            "--limit",
+            "--truncate",
+            "--clock",
             "--soak" ->
             mode = options[i].substring(2);
         case "--keep-going" -> keepGoing = true;
@@ -137,7 +143,8 @@ final class Torture {
         return new Rounds(
             Rounds.Kinds.LIMIT, notes, notes, Limits.COMMAND.under(cgroup.inside()), seed);
       case "full":
-        SmallTmpfs tmpfs = new SmallTmpfs(Files.createDirectory(folder.resolve("full")), Fills.BYTES);
+        SmallTmpfs tmpfs =
+            new SmallTmpfs(Files.createDirectory(folder.resolve("full")), Fills.BYTES);
         opened.push(tmpfs);
         return new Rounds(
             Rounds.Kinds.FULL,

@@ -25,6 +25,7 @@ final class Truncations implements Round {
   private static final int THREADS = 4;
   private static final int MOST_MICROS = 8_000;
   private static final int PAGE = 4096;
+  private static final boolean WITHOUT_NATIVE_CODE = System.getProperty("luo4j.bridge") != null;
   private static final long[] CAPACITIES = {64 << 10, 256 << 10, 1 << 20, 4 << 20};
 
   /** What is done to the file. */
@@ -86,20 +87,43 @@ final class Truncations implements Round {
     long capacity = CAPACITIES[random.nextInt(CAPACITIES.length)];
     Series series = Series.random(random, capacity, THREADS, random.nextBoolean());
     Contest contest =
-        Contest.of(
-            series, Journal.inMemory(series.keys()), new Ticks(1), Contest.Outside.NOTHING);
+        Contest.of(series, Journal.inMemory(series.keys()), new Ticks(1), Contest.Outside.NOTHING);
     Blow blow = Blow.values()[random.nextInt(Blow.values().length)];
+    tally.count(blow.name().toLowerCase(java.util.Locale.ROOT));
+    // Without native code the JVM may throw the error of a fault in its thread at any later time.
+    Throwable[] thrown = new Throwable[1];
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                suffer(contest, blow, random, tally);
+              } catch (Throwable e) {
+                thrown[0] = e;
+              }
+            });
+    thread.start();
+    thread.join();
+    if (thrown[0] != null && !isLost(blow, thrown[0])) {
+      throw new IllegalStateException(blow.toString(), thrown[0]);
+    }
+    contest.findings().takeTexts().forEach(text -> tally.findings().addText(text + "; " + blow));
+    again(series, contest.journal(), blow, tally);
+  }
+
+  /** Whether a call may throw this after the blow. */
+  private static boolean isLost(Blow blow, Throwable thrown) {
+    return blow.takesMemory()
+        && (thrown instanceof MemoryLostException
+            || thrown instanceof InternalError && WITHOUT_NATIVE_CODE);
+  }
+
+  private void suffer(Contest contest, Blow blow, SplittableRandom random, Tally tally)
+      throws Exception {
     try (WarmCache<Integer, byte[]> cache = open(contest)) {
       Workers workers =
-          new Workers(
-              cache,
-              contest,
-              epoch++,
-              random.nextLong(),
-              thrown -> blow.takesMemory() && thrown instanceof MemoryLostException);
+          new Workers(cache, contest, epoch++, random.nextLong(), thrown -> isLost(blow, thrown));
       LockSupport.parkNanos(random.nextInt(MOST_MICROS) * 1000L);
       strike(blow, random);
-      tally.count(blow.name().toLowerCase(java.util.Locale.ROOT));
       if (blow.takesMemory()) {
         tally.count("calls", workers.await());
         lost(cache, blow, random, contest);
@@ -110,14 +134,10 @@ final class Truncations implements Round {
         tally.checked(contest.check(cache, epoch++));
       }
     }
-    contest.findings().takeTexts().forEach(text -> tally.findings().addText(text + "; " + blow));
-    again(series, contest.journal(), blow, tally);
   }
 
   private WarmCache<Integer, byte[]> open(Contest contest) throws IOException {
-    return contest
-        .series()
-        .open(file, contest.ticks()::now, OnRefusal.KEEP, contest.listener());
+    return contest.series().open(file, contest.ticks()::now, OnRefusal.KEEP, contest.listener());
   }
 
   private void strike(Blow blow, SplittableRandom random) throws IOException {
@@ -154,21 +174,20 @@ final class Truncations implements Round {
       int call = random.nextInt(CALLS.size());
       try {
         CALLS.get(call).of(cache);
-        contest.findings().add(Kind.LOST, "call " + call + " returned after the file was " + blow);
-      } catch (MemoryLostException e) {
-        // as it must be
+        contest
+            .findings()
+            .add(Kind.EXCEPTION, "call " + call + " returned after the file was " + blow);
+      } catch (IllegalStateException | InternalError e) {
+        if (!isLost(blow, e)) {
+          throw e;
+        }
       }
     }
   }
 
   /** The next start: what it finds is right, and it works. */
   private void again(Series series, Journal journal, Blow blow, Tally tally) throws Exception {
-    Contest contest =
-        Contest.of(
-            series,
-            journal,
-            new Ticks(2),
-            Contest.Outside.DAMAGED);
+    Contest contest = Contest.of(series, journal, new Ticks(2), Contest.Outside.DAMAGED);
     try (WarmCache<Integer, byte[]> cache = open(contest)) {
       tally.count(cache.start().isWarm() ? "then warm" : "then cold");
       tally.checked(contest.check(cache, epoch));

@@ -17,6 +17,7 @@ final class Workers {
   private final ExecutorService threads;
   private final List<Future<Void>> ends = new ArrayList<>();
   private final List<Worker> workers = new ArrayList<>();
+  private final Predicate<Throwable> mayEndBy;
   private volatile boolean stopped;
 
   /** Begins. */
@@ -26,6 +27,7 @@ final class Workers {
       int epoch,
       long seed,
       Predicate<Throwable> ends) {
+    this.mayEndBy = ends;
     int count = contest.series().threads();
     threads = Executors.newFixedThreadPool(count);
     for (int thread = 0; thread < count; thread++) {
@@ -53,7 +55,9 @@ final class Workers {
       try {
         end.get();
       } catch (ExecutionException e) {
-        throw new IllegalStateException(e);
+        if (!mayEndBy.test(e.getCause())) {
+          throw new IllegalStateException(e);
+        }
       }
     }
     return workers.stream().mapToLong(Worker::calls).sum();
