@@ -3,17 +3,22 @@ package org.luo4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.jna.Native;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.apache.commons.io.FileUtils;
+import org.apache.commons.io.IOUtils;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.luo4j.internal.bridge.Machine;
+import org.luo4j.internal.select.Selection;
 import org.luo4j.testing.ChildJvm;
 import org.luo4j.testing.FreshLoader;
 import org.luo4j.testing.JniLibrary;
@@ -69,6 +74,31 @@ class RelocationTest {
       assertEquals("jni", call(one, "one", "Jni"));
     }
     assertNull(System.getProperty("luo4j.jni.class"));
+  }
+
+  /** What the choice of a bridge says, in whatever package it is. */
+  public static final class Choice implements Callable<String> {
+    @Override
+    public String call() {
+      Selection selection = Selection.nativeBridge();
+      return (selection.bridge() == null ? "none" : selection.bridge().name())
+          + selection.refused().stream().map(Throwable::getMessage).toList();
+    }
+  }
+
+  /** As where a shaded jar was made without what is no class. */
+  @Test
+  void withoutTheLibraryJnaServesAndTheReasonNamesTheRelocatedFile() throws Exception {
+    try (URLClassLoader loader =
+        loader("shaded", true, ChildJvm.location(Native.class), ChildJvm.location(IOUtils.class))) {
+      FileUtils.deleteDirectory(folder.resolve("shaded/shaded/of/luo4j/native").toFile());
+      Class<?> type = loader.loadClass("shaded.of.luo4j.RelocationTest$Choice");
+      String chosen = (String) ((Callable<?>) type.getConstructor().newInstance()).call();
+      String resource = "(/shaded/of/luo4j/native/" + Machine.platform() + "/libluo4j.so)";
+      assertTrue(chosen.startsWith("jna[JNI: this build of luo4j carries no JNI library"), chosen);
+      assertTrue(chosen.contains(resource + ", but for none"), chosen);
+      assertEquals("jna", call(loader, "shaded", "Jna"));
+    }
   }
 
   @Test

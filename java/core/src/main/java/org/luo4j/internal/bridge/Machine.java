@@ -21,6 +21,10 @@ public final class Machine {
           + " 3.17: allow memfd_create in the filter's profile (docker run --security-opt"
           + " seccomp=PROFILE)";
 
+  public static final String STATX_REFUSED =
+      "a seccomp filter, as an old container's, refuses statx(2): allow statx in the filter's"
+          + " profile (docker run --security-opt seccomp=PROFILE), or use JNI, which does without";
+
   private Machine() {}
 
   /**

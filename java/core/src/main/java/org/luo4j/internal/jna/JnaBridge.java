@@ -532,6 +532,12 @@ public final class JnaBridge implements Bridge {
       while (root.getCause() != null) {
         root = root.getCause();
       }
+      if (root instanceof ClassNotFoundException
+          && String.valueOf(root.getMessage()).startsWith("java.util.logging.")) {
+        return "JNA needs the module java.logging, which this Java lacks ("
+            + root
+            + "): add it to the image (jlink --add-modules java.logging)";
+      }
       if (root instanceof ClassNotFoundException) {
         return "JNA is not there ("
             + root
