@@ -135,7 +135,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private RuntimeException sound(Throwable thrown) {
     Memory memory = reader.memory;
     boolean fault = thrown instanceof InternalError && !memory.isGuarded();
-    if (!memory.isSound() || fault) {
+    if (!memory.isOpen() || !memory.isSound() || fault) {
       if (write.isHeldByCurrentThread()) {
         removals.clear(); // they may have been read when the memory was gone
       }
@@ -1267,7 +1267,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return 0 or more
    */
   public long size() {
-    return reader.entries();
+    long entries = reader.entries();
+    reader.memory.checkSound();
+    return entries;
   }
 
   /**
@@ -1286,7 +1288,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return bytes
    */
   public long liveBytes() {
-    return reader.liveBytes();
+    long bytes = reader.liveBytes();
+    reader.memory.checkSound();
+    return bytes;
   }
 
   /**
@@ -1319,11 +1323,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * given up. When this returns, no thread of this process touches the memory any more.
    *
    * <p>Calls that are under way end first, or throw an {@link IllegalStateException}, as later
-   * calls do. This waits for computations of {@link #asMap}, then for functions that {@link #read}
-   * called, for {@value #CLOSE_MILLIS} ms each at most. Then it takes the memory away: a buffer
-   * that such a function has reads zeros, and the call throws when the function returns. Without
-   * native code {@code read} gives functions a copy, and computations are waited for without limit.
-   * Loaders and listeners are not waited for. Idempotent.
+   * calls do. This waits for changes, in which a codec may run, then for functions that {@link
+   * #read} called, for {@value #CLOSE_MILLIS} ms each at most. Then it takes the memory away: a
+   * buffer that such a function has reads zeros, and the call throws when the function returns.
+   * Without native code {@code read} gives functions a copy, and changes are waited for without
+   * limit. Loaders, computations of {@link #asMap} and listeners are not waited for: what a
+   * computation gives later is not put, and its call throws. Idempotent.
    *
    * @throws UncheckedIOException when the operating system refuses; the cache is closed then
    */
@@ -1359,6 +1364,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
           reader.clock.store();
           region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.CLOSED);
         }
+        Thread.yield(); // here the JVM tells of an access to memory that was gone, if ever
+      } catch (InternalError e) {
+        if (reader.memory.isGuarded()) {
+          throw e;
+        }
       } finally {
         reader.memory.close();
         try {
@@ -1378,7 +1388,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /**
    * Takes the write lock, for {@value #CLOSE_MILLIS} ms at most where the memory can be taken from
-   * a function that runs under it.
+   * a codec that runs under it.
    */
   private boolean lockToClose() {
     if (!reader.memory.isGuarded()) {

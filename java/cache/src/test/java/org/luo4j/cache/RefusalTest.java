@@ -171,6 +171,26 @@ class RefusalTest {
     }
   }
 
+  @Test
+  void theMemoryOfAnotherSchemaIsTakenBackToo() throws IOException {
+    for (int round = 0; round < 2; round++) {
+      for (String schema : List.of("schema 1", "schema 2")) {
+        Codec<byte[]> codec = Codec.of(schema, bytes -> bytes, bytes -> bytes);
+        try (WarmCache<String, byte[]> cache =
+            WarmCache.builder(Codec.STRING, codec)
+                .capacity(CAPACITY)
+                .file(folder.resolve("sized"))
+                .open()) {
+          assertEquals(round > 0, cache.start().isWarm(), cache.start().reason());
+          byte[] value = schema.getBytes();
+          assertArrayEquals(round > 0 ? value : null, cache.getIfPresent("key"));
+          cache.put("key", value);
+        }
+      }
+    }
+    assertEquals(List.of("sized", "sized.refused"), names());
+  }
+
   private List<String> names() throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.map(file -> file.getFileName().toString()).sorted().toList();
