@@ -32,6 +32,7 @@ final class TestKernel implements AutoCloseable {
   /** What the process before left in systemd's store has these. */
   private static final long PID = 4711;
 
+  /** A session. */
   private static final class State {
     final String name;
     final Map<Long, Integer> files = new HashMap<>();
@@ -74,7 +75,7 @@ final class TestKernel implements AutoCloseable {
           Duration.ZERO,
           "a test's");
 
-  /** Has the next call fail that is written in {@link #calls} as this. */
+  /** Has the next call fail that is written in {@link #calls} as this, or is of that name. */
   void fail(String call, int errno) {
     failures.put(call, errno);
   }
@@ -88,6 +89,10 @@ final class TestKernel implements AutoCloseable {
 
   /** What systemd tells a process that it starts. */
   Systemd systemd(LiveUpdate by) {
+    return Systemd.of(by, environment(), PID, new HashSet<>());
+  }
+
+  private Map<String, String> environment() {
     Map<String, String> environment = new HashMap<>();
     environment.put("NOTIFY_SOCKET", "/systemd");
     Map<Integer, String> handed = new HashMap<>();
@@ -103,7 +108,14 @@ final class TestKernel implements AutoCloseable {
       environment.put("LISTEN_FDNAMES", String.join(":", names));
     }
     environment.put("FDSTORE", "" + (names.size() + room));
-    return Systemd.of(by, environment, PID, new HashSet<>());
+    return environment;
+  }
+
+  /** A systemd that tells of no number of places in the store. */
+  Systemd systemdThatDoesNotSay() {
+    Map<String, String> environment = environment();
+    environment.remove("FDSTORE");
+    return Systemd.of(luo, environment, PID, new HashSet<>());
   }
 
   /** A kexec: what sessions that somebody has open preserve is there afterwards. */
@@ -168,6 +180,9 @@ final class TestKernel implements AutoCloseable {
       case "sendTo":
         return send(new String((byte[]) arguments[1], StandardCharsets.UTF_8), (int[]) arguments[2]);
       default:
+        if (failures.containsKey(method.getName())) {
+          return -failures.remove(method.getName());
+        }
         try {
           return method.invoke(real, arguments);
         } catch (InvocationTargetException e) {
@@ -294,6 +309,9 @@ final class TestKernel implements AutoCloseable {
         text,
         () -> {
           String name = text.substring(text.indexOf(' ') + 1);
+          if (text.equals("BARRIER=1") || text.startsWith("FDSTORE=1") && room == 0) {
+            return 0; // systemd closes the fd
+          }
           if (text.startsWith("FDSTORE=1") && store.put(name, real.duplicate(fds[0])) != null) {
             throw new AssertionError("stored twice: " + name);
           } else if (text.startsWith("FDSTOREREMOVE=1")) {
