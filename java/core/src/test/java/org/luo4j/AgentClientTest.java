@@ -201,9 +201,7 @@ class AgentClientTest {
     assertRefused(Errno.EINVAL, "a SESSION is held there", this::take);
     answer(AgentMessage.held("cache", Agent.Kind.MEMFD, true), true);
     assertRefused(
-        Errno.EINVAL,
-        "a MEMFD is held there",
-        () -> client.takeSession("cache", Duration.ZERO));
+        Errno.EINVAL, "a MEMFD is held there", () -> client.takeSession("cache", Duration.ZERO));
   }
 
   @Test

@@ -444,7 +444,8 @@ class HandoverTest {
           handover.describe());
       handover.ready();
       handover.status("warm");
-      assertEquals(List.of("READY=1", "STATUS=warm"), kernel.takeCalls(), "it is told all the same");
+      assertEquals(
+          List.of("READY=1", "STATUS=warm"), kernel.takeCalls(), "it is told all the same");
       String message =
           assertThrows(
                   IllegalStateException.class,
@@ -467,8 +468,7 @@ class HandoverTest {
   void withoutTheDeviceAProcessProtectsFromNothing() {
     try (TestKernel kernel = new TestKernel()) {
       kernel.fail("openDevice", Errno.ENOENT);
-      Handover handover =
-          Handover.builder().luo(kernel.luo).holder(Handover.Holder.PROCESS).open();
+      Handover handover = Handover.builder().luo(kernel.luo).holder(Handover.Holder.PROCESS).open();
       assertTrue(handover.describe().startsWith("memory is kept by nobody: "), "" + handover);
       assertTrue(handover.describe().contains("; protects from nothing ("), "" + handover);
       handover.status("no systemd listens");

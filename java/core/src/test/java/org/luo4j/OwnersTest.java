@@ -65,8 +65,7 @@ class OwnersTest {
       OwnerLock lock = OwnerLock.of(memory, "test", Duration.ZERO);
       long begun = System.nanoTime();
       assertThrows(
-          LuoException.OwnerAlive.class,
-          () -> OwnerLock.of(memory, "test", Duration.ofMillis(50)));
+          LuoException.OwnerAlive.class, () -> OwnerLock.of(memory, "test", Duration.ofMillis(50)));
       assertTrue(System.nanoTime() - begun >= 50_000_000);
       lock.close();
     }

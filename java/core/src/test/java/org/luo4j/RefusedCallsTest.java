@@ -56,8 +56,7 @@ class RefusedCallsTest {
   @Test
   void aKernelWithoutHugeFoliosAllocatesPages() {
     kernel.fail("advise", Errno.EINVAL);
-    try (MemFd memfd =
-        kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
+    try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
       assertTrue(memfd.allocated() >= 8192);
     }
     try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192))) {
@@ -83,8 +82,19 @@ class RefusedCallsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "size", "allocated", "truncate", "allocate", "seals", "addSeals", "seek", "descriptorFlags",
-        "setDescriptorFlags", "read", "write", "duplicate", "map"
+        "size",
+        "allocated",
+        "truncate",
+        "allocate",
+        "seals",
+        "addSeals",
+        "seek",
+        "descriptorFlags",
+        "setDescriptorFlags",
+        "read",
+        "write",
+        "duplicate",
+        "map"
       })
   void aCallOnAMemfdThatIsRefusedChangesNothing(String call) {
     try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(4096))) {
@@ -227,8 +237,7 @@ class RefusedCallsTest {
   void memoryIsLockedWhileItIsKept() {
     try (Kept kept = process().make("cache", OPTIONS)) {
       assertThrows(
-          LuoException.OwnerAlive.class,
-          () -> OwnerLock.of(kept.memory(), "cache", Duration.ZERO));
+          LuoException.OwnerAlive.class, () -> OwnerLock.of(kept.memory(), "cache", Duration.ZERO));
     }
   }
 

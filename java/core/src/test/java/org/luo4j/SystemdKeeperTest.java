@@ -88,8 +88,7 @@ class SystemdKeeperTest {
       assertEquals(
           Set.of(Loss.RESTART, Loss.CRASH, Loss.SOFT_REBOOT, Loss.KEXEC), kept.protectsFrom());
       assertNotNull(kept.session());
-      assertEquals(
-          List.of(STORE, "create cache", "preserve in cache", STORE_SESSION), calls());
+      assertEquals(List.of(STORE, "create cache", "preserve in cache", STORE_SESSION), calls());
       kept.discard();
       assertEquals(List.of(REMOVE, REMOVE_SESSION), calls());
     }
@@ -250,7 +249,8 @@ class SystemdKeeperTest {
   void nothingInTheKernelIsNoLossAndARefusalIsOne() {
     Handover handover = process();
     assertTrue(handover.find("cache").isEmpty());
-    assertEquals("LISTEN_FDS is not set: systemd handed nothing over", handover.whyNothing("cache"));
+    assertEquals(
+        "LISTEN_FDS is not set: systemd handed nothing over", handover.whyNothing("cache"));
     kernel.fail("retrieve cache", Errno.EIO);
     assertTrue(handover.find("cache").isEmpty());
     assertTrue(handover.whyNothing("cache").contains("EIO"), handover.whyNothing("cache"));
@@ -314,8 +314,7 @@ class SystemdKeeperTest {
   void aSessionThatCannotBeStoredUndoesTheRest() {
     kernel.fail(STORE_SESSION, Errno.EAGAIN);
     Handover handover = process();
-    LuoException refused =
-        assertThrows(LuoException.class, () -> handover.make("cache", OPTIONS));
+    LuoException refused = assertThrows(LuoException.class, () -> handover.make("cache", OPTIONS));
     assertEquals(Errno.EAGAIN, refused.errno());
     assertEquals(
         List.of(STORE, "create cache", "preserve in cache", STORE_SESSION, REMOVE), calls());

@@ -297,7 +297,11 @@ class SystemdTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "listen", "connect", "accept", "FDSTORE=1 luo4j.probe", "BARRIER=1",
+        "listen",
+        "connect",
+        "accept",
+        "FDSTORE=1 luo4j.probe",
+        "BARRIER=1",
         "FDSTOREREMOVE=1 luo4j.probe"
       })
   void aProbeThatFailsSaysWhy(String call) {

@@ -175,9 +175,7 @@ final class TestKernel implements AutoCloseable {
       case "retrieveSession":
         return retrieve(name((byte[]) arguments[1]));
       case "seals":
-        return session((int) arguments[0]) == null
-            ? real.seals((int) arguments[0])
-            : -Errno.EINVAL;
+        return session((int) arguments[0]) == null ? real.seals((int) arguments[0]) : -Errno.EINVAL;
       case "sessionName":
         return sessionName((int) arguments[0], (byte[]) arguments[1]);
       case "preserve":
@@ -187,7 +185,8 @@ final class TestKernel implements AutoCloseable {
       case "finish":
         return finish((int) arguments[0]);
       case "sendTo":
-        return send(new String((byte[]) arguments[1], StandardCharsets.UTF_8), (int[]) arguments[2]);
+        return send(
+            new String((byte[]) arguments[1], StandardCharsets.UTF_8), (int[]) arguments[2]);
       default:
         try {
           return method.invoke(real, arguments);
@@ -300,7 +299,10 @@ final class TestKernel implements AutoCloseable {
     State session = session(fd);
     return orFailure(
         "retrieve from " + session.name,
-        () -> session.files.containsKey(token) ? real.duplicate(session.files.get(token)) : -Errno.ENOENT);
+        () ->
+            session.files.containsKey(token)
+                ? real.duplicate(session.files.get(token))
+                : -Errno.ENOENT);
   }
 
   private int finish(int fd) {

@@ -45,8 +45,7 @@ class CacheClockTest {
             StandardOpenOption.CREATE,
             StandardOpenOption.READ,
             StandardOpenOption.WRITE)) {
-      region =
-          MemoryRegion.ofFile(file, 0, CacheFormat.HEADER_BYTES + CacheFormat.TRAILER_BYTES);
+      region = MemoryRegion.ofFile(file, 0, CacheFormat.HEADER_BYTES + CacheFormat.TRAILER_BYTES);
     }
     memory = new Memory(region);
     memory.putLong(CacheFormat.CREATED_AT, CREATED);
@@ -143,7 +142,14 @@ class CacheClockTest {
 
   /** The age is rounded up to 64 ms, and never cut short. */
   @ParameterizedTest
-  @CsvSource({"1, 64", "63, 64", "64, 128", "1000, 1024", "1023, 1024", "252288000000, 252288000064"})
+  @CsvSource({
+    "1, 64",
+    "63, 64",
+    "64, 128",
+    "1000, 1024",
+    "1023, 1024",
+    "252288000000, 252288000064"
+  })
   void anEntryLivesForItsAge(long age, long expires) {
     CacheClock clock = own();
     int expiry = clock.after(age);

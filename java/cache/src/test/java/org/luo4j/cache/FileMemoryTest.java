@@ -128,8 +128,7 @@ class FileMemoryTest {
       Files.write(file(), filled(size, 3));
       try (FileMemory memory = open(SIZE)) {
         String refusal = memory.refusal();
-        assertEquals(
-            file() + " has " + size + " bytes, a cache of this capacity " + SIZE, refusal);
+        assertEquals(file() + " has " + size + " bytes, a cache of this capacity " + SIZE, refusal);
         assertTrue(memory.origin().isWarm());
         assertEquals(
             refusal, assertThrows(IllegalStateException.class, memory::region).getMessage());

@@ -243,8 +243,7 @@ class KeptMemoryTest {
           "what is kept under 'cache' has 20480 bytes, a cache of this capacity 16384",
           memory.refusal());
       assertEquals(
-          memory.refusal(),
-          assertThrows(IllegalStateException.class, memory::region).getMessage());
+          memory.refusal(), assertThrows(IllegalStateException.class, memory::region).getMessage());
       assertTrue(memory.origin().isWarm());
     }
     assertKept(3L, null, null);

@@ -244,15 +244,13 @@ class OpeningTest {
     for (OnRefusal what : OnRefusal.values()) {
       Files.write(file(), bytes.array());
       if (what == OnRefusal.FAIL) {
-        String message =
-            assertThrows(IOException.class, () -> open(CAPACITY, what)).getMessage();
+        String message = assertThrows(IOException.class, () -> open(CAPACITY, what)).getMessage();
         assertEquals("the old memory holds no cache", message);
         assertArrayEquals(bytes.array(), Files.readAllBytes(file()));
         continue;
       }
       try (WarmCache<String, String> cache = open(CAPACITY, what)) {
-        String fate =
-            what == OnRefusal.KEEP ? "it is kept as " + aside() : "it was written over";
+        String fate = what == OnRefusal.KEEP ? "it is kept as " + aside() : "it was written over";
         assertEquals(
             new Start(Start.Kind.COLD, "the old memory holds no cache; " + fate), cache.start());
         assertEquals(0, cache.size());
@@ -263,8 +261,7 @@ class OpeningTest {
 
   @ParameterizedTest
   @CsvSource({"true, WARM_AFTER_RESTART", "false, WARM_AFTER_CRASH"})
-  void whatIsTakenBackSaysWhyAndWasClosedOrNot(boolean closed, Start.Kind kind)
-      throws IOException {
+  void whatIsTakenBackSaysWhyAndWasClosedOrNot(boolean closed, Start.Kind kind) throws IOException {
     fill();
     ByteBuffer bytes = left();
     bytes.putLong(CacheFormat.STATE_AT, closed ? CacheFormat.CLOSED : CacheFormat.OPEN);
