@@ -127,7 +127,7 @@ globs() {
 status=0
 for module in "${modules[@]}"; do
 	if [ "$module" = core ]; then
-		packages='org\\.luo4j\\.((internal\\.[a-z]+|contract)\\.)?'
+		packages='org\\.luo4j\\.((internal\\.[a-z]*|contract)\\.)?'
 	else
 		packages='org\\.luo4j\\.cache\\.'
 	fi

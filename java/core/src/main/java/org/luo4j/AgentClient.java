@@ -549,6 +549,7 @@ public final class AgentClient implements AutoCloseable {
       if (reply == null || reply == ENDED || answers.isLast(reply)) {
         return reply;
       }
+      discard(reply);
     }
   }
 
@@ -605,6 +606,9 @@ public final class AgentClient implements AutoCloseable {
             || asked == AgentMessage.Type.DROP;
     if (!fits && !(named && answer.type() == AgentMessage.Type.BUSY)) {
       throw broken(what, "a " + answer.type(), reply);
+    }
+    if (answer.type() != AgentMessage.Type.HELD) {
+      discard(reply); // no other answer has an fd
     }
     return reply;
   }

@@ -43,7 +43,11 @@ final class Owners {
 
   /** A process that has a session open, or empty. */
   static String ofSession(String name) {
-    String link = Abi.SESSION_LINK + name;
+    return ofFile(Abi.SESSION_LINK + name);
+  }
+
+  /** A process that has a file open, or empty. {@code link} is what /proc says of its fd. */
+  static String ofFile(String link) {
     try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
       for (Path process : processes) {
         if (anyFd(process, link::equals)) {

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.internal.bridge.Errno;
 
 /**
  * A service's processes, one after the other, under each holder. A socket of the test's own stands
@@ -364,6 +365,131 @@ class HandoverTest {
     Handover handover = process(Duration.ZERO);
     for (String bad : List.of("", "a:b", "a b", "x".repeat(56), "ü")) {
       assertThrows(IllegalArgumentException.class, () -> handover.find(bad), bad);
+    }
+  }
+
+  @Test
+  void namesHaveAtMost55PrintableCharacters() {
+    Handover handover = process(Duration.ZERO);
+    for (String bad : List.of("", "a:b", "a b", "x".repeat(56), "\u007f")) {
+      assertThrows(IllegalArgumentException.class, () -> handover.make(bad, OPTIONS), bad);
+    }
+    for (String good : List.of("x".repeat(55), "!", "~")) {
+      assertTrue(handover.find(good).isEmpty(), good);
+      handover.make(good, OPTIONS).close();
+    }
+  }
+
+  @Test
+  void settingsThatContradictEachOtherAreRefused(@TempDir Path emulated) {
+    LiveUpdate emulator =
+        LiveUpdate.builder().emulatorDirectory(emulated).bridge(BridgeType.EMULATOR).open();
+    for (Handover.Holder holder : Handover.Holder.values()) {
+      Handover.Builder withSocket = Handover.builder().agentSocket(folder.resolve("agent"));
+      Handover.Builder onEmulator = Handover.builder().luo(emulator);
+      if (holder == Handover.Holder.AGENT) {
+        withSocket.holder(holder);
+      } else {
+        assertThrows(IllegalStateException.class, () -> withSocket.holder(holder));
+        assertThrows(
+            IllegalStateException.class,
+            () -> Handover.builder().holder(holder).agentSocket(folder.resolve("agent")));
+      }
+      if (holder == Handover.Holder.PROCESS) {
+        onEmulator.holder(holder);
+      } else {
+        assertThrows(IllegalStateException.class, () -> onEmulator.holder(holder));
+        assertThrows(
+            IllegalStateException.class, () -> Handover.builder().holder(holder).luo(emulator));
+      }
+    }
+  }
+
+  @Test
+  void systemdIsToldHowTheServiceIs() {
+    try (TestKernel kernel = new TestKernel()) {
+      Handover handover = Handover.builder().luo(kernel.luo).systemd(kernel::systemd).open();
+      handover.ready();
+      handover.status("warm");
+      handover.stopping();
+      handover.onUpdate(left -> {});
+      assertEquals(List.of("READY=1", "STATUS=warm", "STOPPING=1"), kernel.takeCalls());
+      assertEquals("Handover[" + handover.describe() + "]", handover.toString());
+      assertTrue(
+          handover.describe().startsWith("memory is kept by systemd's store for 16 fds, with a"),
+          handover.describe());
+      try (Kept kept = handover.make("cache", OPTIONS)) {
+        assertTrue(kept.toString().startsWith("'cache' (memfd 'cache'"), kept.toString());
+        assertTrue(kept.toString().contains("NEW"), kept.toString());
+      }
+    }
+  }
+
+  @Test
+  void oneHolderIsAskedForAndTheOthersAreNot() {
+    try (TestKernel kernel = new TestKernel()) {
+      Handover handover =
+          Handover.builder()
+              .luo(kernel.luo)
+              .systemd(kernel::systemd)
+              .holder(Handover.Holder.PROCESS)
+              .open();
+      assertEquals(Handover.Holder.PROCESS, handover.holder());
+      assertTrue(
+          handover
+              .describe()
+              .endsWith(
+                  "which must not end before the kexec; protects from [KEXEC] (systemd: PROCESS was"
+                      + " asked for; the agent: PROCESS was asked for)"),
+          handover.describe());
+      handover.ready();
+      handover.status("warm");
+      assertEquals(
+          List.of("READY=1", "STATUS=warm"), kernel.takeCalls(), "it is told all the same");
+      String message =
+          assertThrows(
+                  IllegalStateException.class,
+                  () ->
+                      Handover.builder()
+                          .luo(kernel.luo)
+                          .systemd(kernel::systemd)
+                          .agentSocket(folder.resolve("agent"))
+                          .holder(Handover.Holder.AGENT)
+                          .open())
+              .getMessage();
+      assertEquals(
+          "holder AGENT cannot be had: systemd: AGENT was asked for; the agent: there is no "
+              + folder.resolve("agent"),
+          message);
+    }
+  }
+
+  @Test
+  void withoutTheDeviceAProcessProtectsFromNothing() {
+    try (TestKernel kernel = new TestKernel()) {
+      kernel.fail("openDevice", Errno.ENOENT);
+      Handover handover = Handover.builder().luo(kernel.luo).holder(Handover.Holder.PROCESS).open();
+      assertTrue(handover.describe().startsWith("memory is kept by nobody: "), "" + handover);
+      assertTrue(handover.describe().contains("; protects from nothing ("), "" + handover);
+      handover.status("no systemd listens");
+      handover.stopping();
+    }
+  }
+
+  /** As a test runs where no kexec can be made, the agent's memory goes over none. */
+  @Test
+  void anAgentSaysWhatItCannotDo() throws Exception {
+    try (Agent agent = Agent.builder(luo).socket(folder.resolve("agent")).start();
+        Handover handover = process(Duration.ZERO)) {
+      assertEquals(Set.of(Loss.RESTART, Loss.CRASH, Loss.KEXEC), handover.protectsFrom());
+      assertTrue(handover.describe().contains("agent"), handover.describe());
+      assertEquals(
+          "the agent has nothing under 'none' of this user's", handover.whyNothing("none"));
+      try (Kept kept = handover.make("cache", OPTIONS)) {
+        assertEquals(
+            !kept.protectsFrom().contains(Loss.KEXEC), kept.how().contains("; not for a kexec: "));
+        assertEquals((int) ProcessHandle.current().pid(), agent.list().get(0).owner());
+      }
     }
   }
 }

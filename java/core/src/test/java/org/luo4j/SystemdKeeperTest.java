@@ -11,7 +11,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -54,11 +53,8 @@ class SystemdKeeperTest {
         .open();
   }
 
-  /** The calls that concern names, in their order. */
   private List<String> calls() {
-    List<String> calls = new ArrayList<>(kernel.takeCalls());
-    calls.removeIf(call -> call.equals("openDevice"));
-    return calls;
+    return kernel.takeCalls();
   }
 
   private static int number(Kept kept) {

@@ -226,4 +226,90 @@ class SystemdTest {
     assertThrows(IllegalArgumentException.class, () -> systemd().remove(name));
     assertThrows(IllegalArgumentException.class, () -> systemd().status("a\nb" + name));
   }
+
+  @Test
+  void theLongestNameHas255Characters() {
+    listen(folder.resolve("notify").toString());
+    systemd().remove("x".repeat(255));
+    assertEquals("FDSTOREREMOVE=1\nFDNAME=" + "x".repeat(255), received());
+    systemd().remove("!~");
+    assertEquals("FDSTOREREMOVE=1\nFDNAME=!~", received());
+    assertThrows(IllegalArgumentException.class, () -> systemd().remove("x".repeat(256)));
+  }
+
+  @Test
+  void numbersAndAddressesAtTheirLimits() {
+    environment.put("FDSTORE", "65536");
+    environment.put("NOTIFY_SOCKET", "@a");
+    assertEquals(65_536, systemd().storeMax());
+    environment.put("FDSTORE", "");
+    assertEquals(-1, systemd().storeMax());
+    environment.put("FDSTORE", "65537");
+    assertThrows(IllegalArgumentException.class, this::systemd);
+    environment.put("FDSTORE", "1");
+    environment.put("NOTIFY_SOCKET", "/");
+    assertThrows(IllegalArgumentException.class, this::systemd);
+    environment.put("NOTIFY_SOCKET", "");
+    assertFalse(systemd().isPresent());
+  }
+
+  /** A place is taken by what is stored, and free again when it is removed. */
+  @Test
+  void theStoreHasAsManyPlacesAsItSays() {
+    try (TestKernel kernel = new TestKernel();
+        MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test"))) {
+      kernel.room = 2;
+      Systemd systemd = kernel.systemd(kernel.luo);
+      kernel.fail("FDSTORE=1 a", Errno.EAGAIN);
+      assertThrows(LuoException.class, () -> systemd.store("a", memfd));
+      systemd.store("b", memfd);
+      systemd.store("c", memfd);
+      String message =
+          assertThrows(IllegalStateException.class, () -> systemd.store("d", memfd)).getMessage();
+      assertTrue(message.contains("[b, c]") && message.contains("store 'd'"), message);
+      systemd.remove("b");
+      systemd.store("d", memfd);
+      assertThrows(IllegalStateException.class, () -> systemd.store("e", memfd));
+    }
+  }
+
+  // ---- whether there is a store, where systemd does not say ----
+
+  @Test
+  void aStoreThatKeepsAnFdIsOne() {
+    try (TestKernel kernel = new TestKernel()) {
+      assertTrue(kernel.systemdThatDoesNotSay().hasStore());
+      assertEquals(
+          List.of("FDSTORE=1 luo4j.probe", "BARRIER=1", "FDSTOREREMOVE=1 luo4j.probe"),
+          kernel.takeCalls(),
+          "the fd is removed again");
+      kernel.room = 0;
+      assertFalse(kernel.systemdThatDoesNotSay().hasStore());
+      assertEquals(List.of("FDSTORE=1 luo4j.probe", "BARRIER=1"), kernel.takeCalls());
+      assertFalse(kernel.systemd(kernel.luo).hasStore());
+      kernel.room = 1;
+      assertTrue(kernel.systemd(kernel.luo).hasStore());
+      assertEquals(List.of(), kernel.takeCalls(), "it is known");
+    }
+  }
+
+  /** Nothing stays open. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "listen",
+        "connect",
+        "accept",
+        "FDSTORE=1 luo4j.probe",
+        "BARRIER=1",
+        "FDSTOREREMOVE=1 luo4j.probe"
+      })
+  void aProbeThatFailsSaysWhy(String call) {
+    try (TestKernel kernel = new TestKernel()) {
+      kernel.fail(call, Errno.EMFILE);
+      LuoException refused =
+          assertThrows(LuoException.class, () -> kernel.systemdThatDoesNotSay().hasStore());
+      assertEquals(Errno.EMFILE, refused.errno());
+    }
+  }
 }

@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
 import org.luo4j.internal.select.Selection;
@@ -32,6 +33,7 @@ final class TestKernel implements AutoCloseable {
   /** What the process before left in systemd's store has these. */
   private static final long PID = 4711;
 
+  /** A session. */
   private static final class State {
     final String name;
     final Map<Long, Integer> files = new HashMap<>();
@@ -74,7 +76,7 @@ final class TestKernel implements AutoCloseable {
           Duration.ZERO,
           "a test's");
 
-  /** Has the next call fail that is written in {@link #calls} as this. */
+  /** Has the next call fail that is written in {@link #calls} as this, or is of that name. */
   void fail(String call, int errno) {
     failures.put(call, errno);
   }
@@ -88,6 +90,10 @@ final class TestKernel implements AutoCloseable {
 
   /** What systemd tells a process that it starts. */
   Systemd systemd(LiveUpdate by) {
+    return Systemd.of(by, environment(), PID, new HashSet<>());
+  }
+
+  private Map<String, String> environment() {
     Map<String, String> environment = new HashMap<>();
     environment.put("NOTIFY_SOCKET", "/systemd");
     Map<Integer, String> handed = new HashMap<>();
@@ -103,7 +109,14 @@ final class TestKernel implements AutoCloseable {
       environment.put("LISTEN_FDNAMES", String.join(":", names));
     }
     environment.put("FDSTORE", "" + (names.size() + room));
-    return Systemd.of(by, environment, PID, new HashSet<>());
+    return environment;
+  }
+
+  /** A systemd that tells of no number of places in the store. */
+  Systemd systemdThatDoesNotSay() {
+    Map<String, String> environment = environment();
+    environment.remove("FDSTORE");
+    return Systemd.of(luo, environment, PID, new HashSet<>());
   }
 
   /** A kexec: what sessions that somebody has open preserve is there afterwards. */
@@ -144,11 +157,19 @@ final class TestKernel implements AutoCloseable {
   }
 
   private Object call(Method method, Object[] arguments) throws Throwable {
+    if (failures.containsKey(method.getName())) {
+      return failure(method);
+    }
     switch (method.getName()) {
       case "name":
         return "a test's";
       case "openDevice":
-        return orFailure("openDevice", () -> real.memfdCreate(new byte[] {'d', 0}, 1));
+        return real.memfdCreate(new byte[] {'d', 0}, 1);
+      case "describe":
+        State described = session((int) arguments[0]);
+        return described == null
+            ? real.describe((int) arguments[0])
+            : Abi.SESSION_LINK + described.name;
       case "createSession":
         return create(name((byte[]) arguments[1]));
       case "retrieveSession":
@@ -173,6 +194,11 @@ final class TestKernel implements AutoCloseable {
           throw e.getCause();
         }
     }
+  }
+
+  private Object failure(Method method) {
+    int errno = failures.remove(method.getName());
+    return method.getReturnType() == long.class ? (Object) (long) -errno : (Object) (-errno);
   }
 
   private interface Call {
@@ -296,6 +322,9 @@ final class TestKernel implements AutoCloseable {
         text,
         () -> {
           String name = text.substring(text.indexOf(' ') + 1);
+          if (text.equals("BARRIER=1") || text.startsWith("FDSTORE=1") && room == 0) {
+            return 0; // systemd closes the fd
+          }
           if (text.startsWith("FDSTORE=1") && store.put(name, real.duplicate(fds[0])) != null) {
             throw new AssertionError("stored twice: " + name);
           } else if (text.startsWith("FDSTOREREMOVE=1")) {

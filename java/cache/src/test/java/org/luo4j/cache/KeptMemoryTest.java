@@ -20,7 +20,9 @@ import org.luo4j.Handover;
 import org.luo4j.Kept;
 import org.luo4j.LiveUpdate;
 import org.luo4j.LuoException;
+import org.luo4j.MemFdOptions;
 import org.luo4j.MemoryRegion;
+import org.luo4j.NoRoomException;
 
 /** Caches in memory that an agent keeps, through processes of a service that follow each other. */
 class KeptMemoryTest {
@@ -178,5 +180,249 @@ class KeptMemoryTest {
       assertNull(cache.getIfPresent("none"));
     }
     process(MIB, OnRefusal.KEEP, "one", "two");
+  }
+
+  // ---- without a cache ----
+
+  private static final int SIZE = 4 * 4096;
+
+  /** What a process has left under a name: memory whose first word is a number. */
+  private void leave(String name, long size, long number) {
+    try (Handover handover = handover(Duration.ofSeconds(60));
+        Kept kept = handover.make(name, MemFdOptions.named(name).size(size));
+        MemoryRegion memory = kept.memory().map()) {
+      memory.putLong(0, number);
+    }
+  }
+
+  /** The number under a name, or null where nothing is kept. */
+  private Long number(String name) {
+    try (Handover handover = handover(Duration.ofSeconds(60));
+        Kept kept = handover.find(name).orElse(null)) {
+      if (kept == null) {
+        return null;
+      }
+      try (MemoryRegion memory = kept.memory().map()) {
+        return memory.getLong(0);
+      }
+    }
+  }
+
+  private KeptMemory kept(long size) throws IOException {
+    return new KeptMemory(handover(Duration.ofSeconds(60)), true, "cache", size);
+  }
+
+  private void assertKept(Long here, Long aside, Long swap) {
+    assertEquals(here, number("cache"));
+    assertEquals(aside, number("cache.refused"));
+    assertEquals(swap, number("cache.swap"));
+  }
+
+  @Test
+  void newMemoryIsColdAndZero() throws IOException {
+    try (KeptMemory memory = kept(SIZE)) {
+      assertEquals(Start.Kind.COLD, memory.origin().kind());
+      assertNull(memory.refusal());
+      assertEquals(SIZE, memory.region().size());
+      assertEquals(0, memory.region().getLong(0));
+      assertFalse(memory.takeBack(region -> true));
+      assertFalse(memory.discardAside());
+      memory.region().putLong(0, 3);
+    }
+    assertKept(3L, null, null);
+  }
+
+  @Test
+  void nothingThatIsKeptIsARefusal() throws IOException {
+    IOException refused = assertThrows(IOException.class, () -> kept(KeptMemory.AS_KEPT));
+    assertTrue(refused.getMessage().contains("'cache'"), refused.getMessage());
+    leave("cache", SIZE + 8, 3);
+    try (KeptMemory memory = kept(KeptMemory.AS_KEPT)) {
+      assertNull(memory.refusal());
+      assertEquals(SIZE + 8, memory.region().size());
+    }
+  }
+
+  /** A version before had no trailer. */
+  @Test
+  void memoryWithoutATrailerGetsOne() throws IOException {
+    leave("cache", SIZE - CacheFormat.TRAILER_BYTES, 3);
+    try (KeptMemory memory = kept(SIZE)) {
+      assertNull(memory.refusal());
+      assertEquals(SIZE, memory.region().size());
+      assertEquals(3, memory.region().getLong(0));
+      assertEquals(0, memory.region().getLong(SIZE - 8));
+      assertTrue(memory.origin().isWarm());
+    }
+  }
+
+  @Test
+  void memoryOfAnotherSizeHasNoRegion() throws IOException {
+    leave("cache", SIZE + 4096, 3);
+    try (KeptMemory memory = kept(SIZE)) {
+      assertEquals(
+          "what is kept under 'cache' has 20480 bytes, a cache of this capacity 16384",
+          memory.refusal());
+      assertEquals(
+          memory.refusal(), assertThrows(IllegalStateException.class, memory::region).getMessage());
+      assertTrue(memory.origin().isWarm());
+    }
+    assertKept(3L, null, null);
+  }
+
+  @Test
+  void whatIsSetAsideTakesThePlaceOfWhatWasBefore() throws IOException {
+    for (long i = 3; i < 5; i++) {
+      try (KeptMemory memory = kept(SIZE)) {
+        memory.region().putLong(0, i);
+        assertEquals(
+            "it is kept as 'cache.refused'"
+                + (i == 3 ? "" : ", in place of what was set aside before"),
+            memory.setAside());
+        assertNull(memory.refusal());
+        assertEquals(0, memory.region().getLong(0));
+      }
+      assertKept(0L, i, null);
+    }
+  }
+
+  @Test
+  void whatIsReplacedIsGone() throws IOException {
+    for (int size : new int[] {SIZE, SIZE + 4096}) {
+      leave("cache", size, 3);
+      try (KeptMemory memory = kept(SIZE)) {
+        memory.replace();
+        assertNull(memory.refusal());
+        assertEquals(SIZE, memory.region().size());
+        assertEquals(0, memory.region().getLong(0));
+      }
+      assertKept(0L, null, null);
+      try (Handover handover = handover(Duration.ofSeconds(60))) {
+        handover.find("cache").orElseThrow().discard();
+      }
+    }
+  }
+
+  @Test
+  void whatWasSetAsideReplacesNewMemory() throws IOException {
+    leave("cache.refused", SIZE, 4);
+    try (KeptMemory memory = kept(SIZE)) {
+      assertTrue(memory.takeBack(region -> region.getLong(0) == 4));
+      assertEquals(4, memory.region().getLong(0));
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, memory.origin().kind());
+      assertTrue(
+          memory.origin().reason().endsWith(", which had been set aside as 'cache.refused'"),
+          memory.origin().reason());
+      assertFalse(memory.takeBack(region -> true));
+    }
+    assertKept(4L, null, null);
+  }
+
+  @Test
+  void whatWasSetAsideChangesPlacesWithWhatIsThere() throws IOException {
+    for (int size : new int[] {SIZE, SIZE + 4096}) {
+      leave("cache", size, 3);
+      leave("cache.refused", SIZE, 4);
+      try (KeptMemory memory = kept(SIZE)) {
+        assertTrue(memory.takeBack(region -> true));
+        assertNull(memory.refusal());
+        assertEquals(4, memory.region().getLong(0));
+      }
+      assertKept(4L, 3L, null);
+      discard("cache", "cache.refused");
+    }
+  }
+
+  private void discard(String... names) {
+    try (Handover handover = handover(Duration.ofSeconds(60))) {
+      for (String name : names) {
+        handover.find(name).orElseThrow().discard();
+      }
+    }
+  }
+
+  @Test
+  void whatWasSetAsideAndDoesNotFitIsLeft() throws IOException {
+    leave("cache.refused", SIZE, 4);
+    try (KeptMemory memory = kept(SIZE)) {
+      assertFalse(memory.takeBack(region -> false));
+      assertThrows(
+          IllegalArgumentException.class,
+          () ->
+              memory.takeBack(
+                  region -> {
+                    throw new IllegalArgumentException();
+                  }));
+      assertFalse(memory.origin().isWarm());
+      assertEquals(0, memory.region().getLong(0));
+    }
+    assertKept(0L, 4L, null);
+    try (KeptMemory memory = kept(KeptMemory.AS_KEPT)) {
+      assertFalse(memory.takeBack(region -> true), "nothing was looked for");
+    }
+    discard("cache");
+    try (KeptMemory memory = kept(SIZE + 4096)) {
+      assertFalse(memory.takeBack(region -> true), "of another size");
+      assertTrue(memory.discardAside());
+      assertFalse(memory.discardAside());
+    }
+    assertKept(0L, null, null);
+  }
+
+  @Test
+  void theLastOfThreeRenamesIsMade() throws IOException {
+    leave("cache", SIZE, 4);
+    leave("cache.swap", SIZE, 3);
+    kept(SIZE).close();
+    assertKept(4L, 3L, null);
+    leave("cache.swap", SIZE, 5);
+    kept(SIZE).close();
+    assertKept(4L, 3L, null);
+  }
+
+  @Test
+  void withoutRoomNothingIsMadeAndNothingIsLost() throws IOException {
+    leave("cache.refused", SIZE, 4);
+    assertThrows(NoRoomException.class, () -> kept(1L << 43));
+    assertKept(null, 4L, null);
+    leave("cache", SIZE, 3);
+    try (KeptMemory memory = kept(1L << 43)) {
+      assertThrows(NoRoomException.class, memory::setAside);
+    }
+    assertKept(null, 3L, null);
+  }
+
+  /** The boot that memory was last used in says whether a kexec was between. */
+  @Test
+  void memoryOfAnotherBootOrOfNoneIsTold() throws IOException {
+    leave("cache", SIZE, 3);
+    try (KeptMemory memory = kept(SIZE)) {
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, memory.origin().kind(), "it does not say");
+      memory.opened();
+      assertTrue(memory.region().getLong(CacheFormat.BOOT_AT) != 0);
+    }
+    try (KeptMemory memory = kept(SIZE)) {
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, memory.origin().kind());
+      memory.region().putLong(CacheFormat.BOOT_AT, 77);
+    }
+    try (KeptMemory memory = kept(SIZE)) {
+      assertEquals(Start.Kind.WARM_AFTER_KEXEC, memory.origin().kind());
+    }
+    leave("small", 64, 3);
+    try (KeptMemory memory =
+        new KeptMemory(handover(Duration.ofSeconds(60)), true, "small", KeptMemory.AS_KEPT)) {
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, memory.origin().kind());
+    }
+  }
+
+  /** The holder that a caller has made stays open. */
+  @Test
+  void aHandoverIsClosedByWhoMadeIt() throws IOException {
+    try (Handover handover = handover(Duration.ofSeconds(60))) {
+      new KeptMemory(handover, false, "cache", SIZE).close();
+      assertTrue(handover.find("none").isEmpty());
+      new KeptMemory(handover, true, "other", SIZE).close();
+      assertThrows(RuntimeException.class, () -> handover.find("none"));
+    }
   }
 }

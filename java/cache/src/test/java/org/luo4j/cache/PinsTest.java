@@ -3,9 +3,12 @@ package org.luo4j.cache;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PinsTest {
 
@@ -86,6 +89,66 @@ class PinsTest {
       assertFalse(pins.advance());
       pins.exit(pin[0]);
       assertTrue(pins.advance());
+    }
+  }
+
+  /** Close waits for the functions that read in place, of this period and the one before. */
+  @Test
+  void itIsQuietWhenNoReaderIsLeft() throws InterruptedException {
+    assertTrue(pins.isQuiet());
+    for (int i = 0; i < 2 * Pins.STRIPES; i++) {
+      int[] pin = new int[1];
+      Thread thread = new Thread(() -> pin[0] = pins.enter());
+      thread.start();
+      thread.join();
+      assertFalse(pins.isQuiet());
+      assertTrue(pins.advance());
+      assertFalse(pins.isQuiet());
+      pins.exit(pin[0]);
+      assertTrue(pins.isQuiet());
+    }
+    pins.hold();
+    assertTrue(pins.isQuiet(), "an overwrite is no reader");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2, 3})
+  void afterTheEndNobodyEntersAndWhoIsInsideMayLeave(int periods) {
+    for (int i = 0; i < periods; i++) {
+      assertTrue(pins.advance());
+    }
+    assertFalse(Pins.isEnded(pins.period()));
+    int pin = pins.enter();
+    int held = pins.hold(3);
+    pins.end();
+    assertTrue(Pins.isEnded(pins.period()));
+    assertThrows(IllegalStateException.class, pins::enter);
+    assertEquals(-1, pins.hold());
+    assertEquals(-1, pins.hold(4));
+    assertFalse(pins.isQuiet());
+    pins.exit(pin);
+    assertTrue(pins.isQuiet());
+    pins.release(held);
+    assertEquals(-1, pins.hold(3));
+    pins.awaitHolds();
+  }
+
+  /** So that what an overwrite has begun is in the memory when a cache closes, or is cleared. */
+  @Test
+  void everyHoldIsAwaited() throws InterruptedException {
+    for (int stripe : new int[] {0, 1, 15, Pins.STRIPES - 1}) {
+      pins.hold(stripe);
+      Thread waiting = new Thread(pins::awaitHolds);
+      waiting.start();
+      waiting.join(20);
+      assertTrue(waiting.isAlive(), "stripe " + stripe);
+      pins.release(stripe);
+      waiting.join(10_000);
+      assertFalse(waiting.isAlive());
+      for (int each = 0; each < Pins.STRIPES; each++) {
+        assertEquals(each, pins.hold(each), "it is given back");
+        pins.release(each);
+      }
     }
   }
 }

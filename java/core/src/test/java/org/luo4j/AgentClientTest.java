@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
+import org.luo4j.testing.JniLibrary;
+
+/**
+ * What a client makes of the answers of an agent that does as it is told here, also of those that
+ * no agent gives. Whatever fd comes with an answer that is no use is closed.
+ */
+class AgentClientTest {
+
+  /** Ends the connection instead of answering. */
+  private static final byte[] END = new byte[0];
+
+  private record Answer(byte[] bytes, boolean withMemFd) {}
+
+  private LiveUpdate luo;
+  private Bridge bridge;
+  private int listener;
+  private Thread agent;
+  private AgentClient client;
+
+  /** What the agent answers next, whatever it is asked. */
+  private final BlockingQueue<List<Answer>> answers = new LinkedBlockingQueue<>();
+
+  private final BlockingQueue<AgentMessage> asked = new LinkedBlockingQueue<>();
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void start() {
+    JniLibrary.assumeBuilt();
+    luo = LiveUpdate.builder().bridge(BridgeType.JNI).open();
+    bridge = luo.system();
+    Path socket = folder.resolve("agent");
+    listener = bridge.listen(socket.toString().getBytes(StandardCharsets.UTF_8), 8);
+    assertTrue(listener >= 0, "listen: " + listener);
+    agent = new Thread(this::serve);
+    agent.start();
+    client = AgentClient.open(luo, socket);
+  }
+
+  @AfterEach
+  void stop() throws InterruptedException {
+    client.close();
+    bridge.shutdown(listener);
+    agent.join();
+    bridge.close(listener);
+  }
+
+  // ---- the agent ----
+
+  /** One connection after another. */
+  private void serve() {
+    while (true) {
+      int socket = bridge.accept(listener);
+      if (socket < 0) {
+        return;
+      }
+      bridge.setTimeout(socket, 10_000);
+      while (serve(socket)) {
+        // It asks once more.
+      }
+      bridge.close(socket);
+    }
+  }
+
+  private boolean serve(int socket) {
+    byte[] buffer = new byte[AgentMessage.BYTES_MAX];
+    int[] fds = new int[1];
+    int length = bridge.receive(socket, buffer, fds);
+    if (length <= 0) {
+      return false;
+    }
+    if (fds[0] >= 0) {
+      bridge.close(fds[0]);
+    }
+    AgentMessage message;
+    try {
+      message = AgentMessage.of(buffer, length);
+    } catch (AgentMessage.Malformed e) {
+      throw new AssertionError(e);
+    }
+    if (message.type() == AgentMessage.Type.HELLO) {
+      return send(socket, new Answer(AgentMessage.welcome("").bytes(), false));
+    }
+    asked.add(message);
+    if (message.type() == AgentMessage.Type.READY) {
+      return true;
+    }
+    List<Answer> next = answers.poll();
+    if (next == null) {
+      next = List.of(new Answer(usual(message).bytes(), false));
+    }
+    boolean goesOn = true;
+    for (Answer each : next) {
+      goesOn = goesOn && send(socket, each);
+    }
+    return goesOn;
+  }
+
+  /** What an agent answers that holds nothing. */
+  private static AgentMessage usual(AgentMessage message) {
+    return switch (message.type()) {
+      case TAKE -> AgentMessage.held(message.name(), Agent.Kind.NOTHING, false);
+      case STORE -> AgentMessage.stored(message.name(), "");
+      case DROP -> AgentMessage.dropped(message.name(), Agent.Kind.MEMFD);
+      case LIST -> AgentMessage.listed(0);
+      default -> AgentMessage.result(true, "");
+    };
+  }
+
+  private boolean send(int socket, Answer answer) {
+    if (answer.bytes == END) {
+      return false;
+    }
+    if (!answer.withMemFd) {
+      return bridge.send(socket, answer.bytes, new int[0]) >= 0;
+    }
+    int fd = bridge.memfdCreate(new byte[] {'a', 0}, 1);
+    try {
+      return bridge.send(socket, answer.bytes, new int[] {fd}) >= 0;
+    } finally {
+      bridge.close(fd);
+    }
+  }
+
+  private void answer(Answer... next) {
+    answers.add(List.of(next));
+  }
+
+  private void answer(AgentMessage message, boolean withMemFd) {
+    answer(new Answer(message.bytes(), withMemFd));
+  }
+
+  private AgentMessage asked() throws InterruptedException {
+    AgentMessage message = asked.poll(10, TimeUnit.SECONDS);
+    assertTrue(message != null, "nothing was asked");
+    return message;
+  }
+
+  private Optional<MemFd> take() {
+    return client.takeMemFd("cache", Duration.ZERO);
+  }
+
+  private static void assertRefused(
+      int errno, String part, org.junit.jupiter.api.function.Executable call) {
+    LuoException refused = assertThrows(LuoException.AgentRefused.class, call);
+    assertEquals(errno, refused.errno(), refused.getMessage());
+    assertTrue(refused.getMessage().contains(part), refused.getMessage());
+  }
+
+  // ---- answers ----
+
+  @Test
+  void whatIsHeldIsTaken() {
+    answer(AgentMessage.held("cache", Agent.Kind.MEMFD, true), true);
+    try (MemFd memfd = take().orElseThrow()) {
+      assertEquals(0, memfd.size());
+    }
+    assertTrue(client.takeMemFd("none", Duration.ZERO).isEmpty());
+    assertTrue(client.takeSession("none", Duration.ZERO).isEmpty());
+    assertTrue(client.isConnected());
+  }
+
+  @Test
+  void anFdWithoutItsKindOrAKindWithoutItsFdIsNoAnswer() {
+    answer(AgentMessage.held("cache", Agent.Kind.MEMFD, true), false);
+    assertRefused(Errno.EPROTO, "a MEMFD without an fd", this::take);
+    answer(AgentMessage.held("cache", Agent.Kind.NOTHING, true), true);
+    assertRefused(Errno.EPROTO, "a NOTHING with an fd", this::take);
+  }
+
+  @Test
+  void anotherKindIsLeftForWhoTakesItAsWhatItIs() {
+    answer(AgentMessage.held("cache", Agent.Kind.SESSION, true), true);
+    assertRefused(Errno.EINVAL, "a SESSION is held there", this::take);
+    answer(AgentMessage.held("cache", Agent.Kind.MEMFD, true), true);
+    assertRefused(
+        Errno.EINVAL, "a MEMFD is held there", () -> client.takeSession("cache", Duration.ZERO));
+  }
+
+  @Test
+  void whatCannotBeAdoptedIsClosed() {
+    answer(AgentMessage.held("cache", Agent.Kind.SESSION, true), true); // and is a memfd
+    assertThrows(LuoException.class, () -> client.takeSession("cache", Duration.ZERO));
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = AgentMessage.Type.class,
+      names = {"HELD", "STORED", "DROPPED", "LISTED", "RESULT", "WELCOME"})
+  void anAnswerToAnotherRequestIsNone(AgentMessage.Type type) {
+    AgentMessage answer =
+        switch (type) {
+          case HELD -> AgentMessage.held("cache", Agent.Kind.NOTHING, true);
+          case STORED -> AgentMessage.stored("cache", "");
+          case DROPPED -> AgentMessage.dropped("cache", Agent.Kind.MEMFD);
+          case LISTED -> AgentMessage.listed(0);
+          case RESULT -> AgentMessage.result(true, "");
+          default -> AgentMessage.welcome("");
+        };
+    String part = "the agent answered with a " + type;
+    try (MemFd memfd = luo.createMemFd(MemFdOptions.named("test"))) {
+      if (type != AgentMessage.Type.HELD) {
+        answer(answer, true);
+        assertRefused(Errno.EPROTO, part, this::take);
+      }
+      if (type != AgentMessage.Type.STORED) {
+        answer(answer, true);
+        assertRefused(Errno.EPROTO, part, () -> client.store("cache", memfd));
+      }
+      if (type != AgentMessage.Type.DROPPED) {
+        answer(answer, true);
+        assertRefused(Errno.EPROTO, part, () -> client.drop("cache"));
+      }
+      if (type != AgentMessage.Type.LISTED) {
+        answer(answer, true);
+        assertRefused(Errno.EPROTO, part, () -> client.list());
+      }
+      if (type != AgentMessage.Type.RESULT) {
+        answer(answer, true);
+        assertRefused(
+            Errno.EPROTO,
+            part,
+            () -> client.update(Agent.Update.to(Path.of("/kernel")), text -> {}));
+      }
+    }
+    assertTrue(take().isEmpty(), "the connection goes on");
+  }
+
+  /** No answer but HELD comes with one. */
+  @Test
+  void anFdThatNobodyAskedForIsClosed() throws IOException {
+    try (MemFd memfd = luo.createMemFd(MemFdOptions.named("test"))) {
+      answer(AgentMessage.busy("cache", 5), true);
+      answer(AgentMessage.stored("cache", ""), true);
+      assertThrows(LuoException.NameBusy.class, this::take);
+      assertTrue(client.store("cache", memfd).survivesKexec());
+      answer(AgentMessage.dropped("cache", Agent.Kind.MEMFD), true);
+      assertTrue(client.drop("cache"));
+      answer(AgentMessage.listed(0), true);
+      assertEquals(List.of(), client.list());
+      answer(
+          new Answer(AgentMessage.progress("one").bytes(), true),
+          new Answer(AgentMessage.result(true, "").bytes(), true));
+      client.update(Agent.Update.to(Path.of("/kernel")), text -> {});
+    }
+  }
+
+  @Test
+  void aNameThatIsNotAskedForIsNotBusy() {
+    answer(AgentMessage.busy("cache", 5), false);
+    assertRefused(Errno.EPROTO, "a BUSY", client::list);
+  }
+
+  @Test
+  void aBusyNameIsAskedForUntilTheEnd() {
+    for (int i = 0; i < 3; i++) {
+      answer(AgentMessage.busy("cache", 5), false);
+    }
+    assertTrue(client.takeMemFd("cache", Duration.ofSeconds(30)).isEmpty());
+    assertEquals(4, asked.size());
+    answer(AgentMessage.busy("cache", 5), false);
+    LuoException busy = assertThrows(LuoException.NameBusy.class, this::take);
+    assertTrue(busy.getMessage().contains("process 5"), busy.getMessage());
+    assertEquals(5, asked.size());
+  }
+
+  @Test
+  void aRefusalSaysWhyAndItsFdIsClosed() {
+    answer(AgentMessage.refused(Errno.ENOSPC, "no room"), true);
+    assertRefused(Errno.ENOSPC, "no room", this::take);
+    answer(AgentMessage.refused(0, "no reason"), false);
+    assertRefused(1, "no reason", this::take);
+  }
+
+  /** A request is made again over the next connection. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aConnectionThatEndsIsMadeAgain(boolean malformed) throws InterruptedException {
+    answer(new Answer(malformed ? new byte[] {1, 2, 3} : END, malformed));
+    assertTrue(take().isEmpty());
+    assertEquals(AgentMessage.Type.TAKE, asked().type());
+    assertEquals(AgentMessage.Type.TAKE, asked().type());
+    assertEquals(0, asked.size());
+  }
+
+  /** An update is not: it may have happened. */
+  @Test
+  void anUpdateIsAskedForOnce() throws Exception {
+    answer(new Answer(END, false));
+    LuoException absent =
+        assertThrows(
+            LuoException.AgentAbsent.class,
+            () -> client.update(Agent.Update.to(Path.of("/kernel")), text -> {}));
+    assertEquals(Errno.ECONNRESET, absent.errno());
+    assertEquals(1, asked.size());
+    List<String> told = new ArrayList<>();
+    answer(
+        new Answer(AgentMessage.progress("one").bytes(), false),
+        new Answer(AgentMessage.progress("two").bytes(), false),
+        new Answer(AgentMessage.result(true, "").bytes(), false));
+    client.update(Agent.Update.to(Path.of("/kernel")), told::add);
+    assertEquals(List.of("one", "two"), told);
+    answer(AgentMessage.result(false, "no kernel"), false);
+    assertEquals(
+        "no kernel",
+        assertThrows(
+                IOException.class,
+                () -> client.update(Agent.Update.to(Path.of("/kernel")), told::add))
+            .getMessage());
+  }
+
+  /** What was stored is stored again, and what was taken is taken again. */
+  @Test
+  void aNewConnectionHasWhatTheOneBeforeHad() throws InterruptedException {
+    try (MemFd memfd = luo.createMemFd(MemFdOptions.named("test"))) {
+      assertTrue(client.store("stored", memfd).survivesKexec());
+      assertTrue(client.takeMemFd("taken", Duration.ZERO).isEmpty());
+      client.store("dropped", memfd);
+      assertTrue(client.drop("dropped"));
+      asked.clear();
+      answer(new Answer(END, false));
+      answer(AgentMessage.busy("stored", 5), false);
+      answer(AgentMessage.stored("stored", ""), true); // an fd that is of no use
+      answer(AgentMessage.refused(Errno.ENOSPC, "no room"), false);
+      assertEquals(List.of(), client.list());
+      assertEquals(AgentMessage.Type.LIST, asked().type());
+      assertEquals(AgentMessage.store("stored", Agent.Kind.MEMFD), asked());
+      assertEquals(AgentMessage.store("stored", Agent.Kind.MEMFD), asked(), "it was busy");
+      assertEquals(AgentMessage.take("taken"), asked());
+      assertEquals(AgentMessage.Type.LIST, asked().type());
+      assertEquals(0, asked.size());
+    }
+  }
+
+  @Test
+  void whatAnAgentDoesNotStoreIsNotKept() throws InterruptedException {
+    try (MemFd memfd = luo.createMemFd(MemFdOptions.named("test"))) {
+      answer(AgentMessage.refused(Errno.ENOSPC, "no room"), false);
+      assertRefused(Errno.ENOSPC, "no room", () -> client.store("cache", memfd));
+      asked.clear();
+      answer(new Answer(END, false));
+      client.list();
+      assertEquals(2, asked.size(), "nothing but the list was asked for");
+    }
+  }
+
+  /** Of two connections the second has begun anew. */
+  @Test
+  void aListIsThatOfTheLastConnection() {
+    AgentMessage entry =
+        AgentMessage.entry(new Agent.Held(1, "a", Agent.Kind.MEMFD, true, 5, 6, ""));
+    AgentMessage other =
+        AgentMessage.entry(new Agent.Held(2, "b", Agent.Kind.NOTHING, false, 0, 7, "no LUO"));
+    answer(new Answer(entry.bytes(), true), new Answer(END, false));
+    answer(
+        new Answer(entry.bytes(), false),
+        new Answer(other.bytes(), false),
+        new Answer(AgentMessage.listed(2).bytes(), false));
+    assertEquals(List.of(entry.toHeld(), other.toHeld()), client.list());
+    answer(AgentMessage.listed(7), false);
+    assertEquals(List.of(), client.list());
+  }
+
+  @Test
+  void eventsComeBetweenAnswers() throws InterruptedException {
+    BlockingQueue<String> events = new LinkedBlockingQueue<>();
+    client.onPrepare(left -> events.add("prepare " + left));
+    client.onAborted(events::add);
+    answer(
+        new Answer(AgentMessage.prepare(9, 1500).bytes(), true),
+        new Answer(AgentMessage.aborted(9, "no kernel").bytes(), true),
+        new Answer(AgentMessage.held("cache", Agent.Kind.NOTHING, false).bytes(), false));
+    assertTrue(take().isEmpty());
+    assertEquals("prepare PT1.5S", events.poll(10, TimeUnit.SECONDS));
+    assertEquals("no kernel", events.poll(10, TimeUnit.SECONDS));
+    assertEquals(AgentMessage.Type.TAKE, asked().type());
+    AgentMessage ready = asked();
+    assertEquals(AgentMessage.Type.READY, ready.type());
+    assertEquals(9, ready.id());
+  }
+
+  @Test
+  void aClosedClientSaysSo() {
+    assertTrue(take().isEmpty());
+    client.close();
+    assertFalse(client.isConnected());
+    assertThrows(IllegalStateException.class, this::take);
+    assertEquals("AgentClient[" + folder.resolve("agent") + "]", client.toString());
+  }
+}
