@@ -147,6 +147,7 @@ class OpeningTest {
     open().close();
     now += 5000;
     try (WarmCache<String, String> cache = open()) {
+      assertEquals(0, cache.size());
       assertEquals(CREATED + 5000, left().getLong(CacheFormat.LATEST_AT));
     }
     now += 5000;
