@@ -439,8 +439,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
     /**
      * Sets the clock of expiry, which must be the same before and after a restart. When it is set
-     * back, the cache's time stands still. Default: the machine's boot clock, and the wall clock
-     * for the time that a reboot or a kexec took.
+     * back, the cache's time goes on from where it was. Default: the machine's boot clock, and the
+     * wall clock for the time that a reboot or a kexec took.
      *
      * @param millis ms since 1970; is called by any thread
      * @return this

@@ -172,6 +172,18 @@ class RefusalTest {
   }
 
   @Test
+  void memoryWithoutATrailerIsMadeLargerAndTakenOver() throws IOException {
+    byte[] whole = left();
+    Path file = folder.resolve("cache");
+    Files.write(file, Arrays.copyOf(whole, whole.length - CacheFormat.TRAILER_BYTES));
+    try (WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, cache.start().kind());
+      assertArrayEquals(new byte[] {1, 2, 3}, cache.getIfPresent("key"));
+    }
+    assertEquals(whole.length, Files.size(file));
+  }
+
+  @Test
   void theMemoryOfAnotherSchemaIsTakenBackToo() throws IOException {
     for (int round = 0; round < 2; round++) {
       for (String schema : List.of("schema 1", "schema 2")) {
