@@ -66,7 +66,8 @@ public final class NamedTests {
       try (Stream<Path> files = Files.walk(modules.resolve(module).resolve("src/test/java"))) {
         for (Path file : files.filter(path -> path.toString().endsWith("Test.java")).toList()) {
           String name = file.getFileName().toString();
-          sources.put(name.substring(0, name.indexOf('.')), Files.readString(file));
+          sources.merge(
+              name.substring(0, name.indexOf('.')), Files.readString(file), String::concat);
         }
       }
     }
