@@ -105,6 +105,9 @@ final class Fills implements Round {
   private void openOther(SplittableRandom random, Tally tally) throws IOException {
     fill(random);
     Contest other = newContest(random);
+    while (other.series().capacity() == contest.series().capacity()) {
+      other = newContest(random);
+    }
     boolean opened = false;
     try (WarmCache<Integer, byte[]> cache = open(other)) {
       opened = !cache.start().isWarm();
