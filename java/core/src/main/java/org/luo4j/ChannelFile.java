@@ -269,12 +269,14 @@ final class ChannelFile extends OwnedFile {
     Map<String, Boolean> register = register();
     synchronized (register) {
       if (!closed) {
-        closed = true;
-        register.remove(key);
+        // In this order, so that it can be done again where an error of the JVM ends it halfway.
         try {
           channel.close();
         } catch (IOException e) {
           throw new UncheckedIOException(e);
+        } finally {
+          register.remove(key);
+          closed = true;
         }
       }
     }

@@ -67,6 +67,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private static final long PAUSE_NANOS = 50_000;
 
+  /** How often a thread that waits for the write lock looks after the memory, without a guard. */
+  private static final long LOOK_MILLIS = 50;
+
   /** How many errors of faults {@link #close} may meet, without a guard. */
   private static final int MAX_FAULTS = 3;
 
@@ -128,7 +131,35 @@ public final class WarmCache<K, V> implements AutoCloseable {
       }
       Thread.onSpinWait();
     }
-    write.lock();
+    if (reader.memory.isGuarded()) {
+      write.lock();
+    } else {
+      lockWhileSound();
+    }
+  }
+
+  /**
+   * Takes the write lock where the error of a fault may have met a thread that had it at any point:
+   * then nobody gives it back, but the memory is gone, which this throws.
+   */
+  private void lockWhileSound() {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          if (write.tryLock(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
+            return;
+          }
+          reader.memory.checkSound();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 
   /** What to throw for what a change threw: it may have met memory that was gone. */
@@ -1392,8 +1423,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   private boolean lockToClose() {
     if (!reader.memory.isGuarded()) {
-      lock();
-      return true;
+      try {
+        lock();
+        return true;
+      } catch (IllegalStateException | InternalError gone) {
+        return false;
+      }
     }
     long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
     boolean interrupted = false;

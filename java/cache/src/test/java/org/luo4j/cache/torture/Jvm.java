@@ -92,6 +92,7 @@ final class Jvm implements Closeable {
             "-Xshare:auto",
             "-XX:+UseSerialGC",
             "-XX:-UsePerfData",
+            "-XX:+DisplayVMOutputToStderr",
             "-XX:ErrorFile=" + folder.resolve("hs_err" + name + ".log")));
     if (Runtime.version().feature() >= NATIVE_ACCESS) {
       words.add("--enable-native-access=ALL-UNNAMED");
@@ -166,6 +167,7 @@ final class Jvm implements Closeable {
         WATCHDOG.schedule(
             () -> {
               hung = true;
+              showThreads();
               kill();
             },
             PATIENCE_SECONDS,
@@ -174,6 +176,16 @@ final class Jvm implements Closeable {
       return out.readLine();
     } finally {
       patience.cancel(false);
+    }
+  }
+
+  /** Has it write where its threads are to stderr, which is kept. */
+  private void showThreads() {
+    try {
+      signal("QUIT");
+      Thread.sleep(1000);
+    } catch (IOException | InterruptedException e) {
+      // it is killed without
     }
   }
 

@@ -105,7 +105,7 @@ final class Rounds implements Mode {
       line = jvm.readLine();
     }
     if (jvm.isHung()) {
-      tally.findings().add(Kind.HANG, "a round did not end; " + how);
+      tally.findings().add(Kind.HANG, "a round did not end, " + how + "; see stderr");
     } else if (line == null) {
       tally
           .findings()

@@ -15,6 +15,8 @@ final class Torture {
   private static final int ROUNDS_OF_A_SERIES = 40;
   private static final int CASES_OF_A_CACHE = 200;
 
+  private static final long SOAK_SECONDS = 3600;
+
   /** The exit code where a mode cannot be run here. */
   private static final int IMPOSSIBLE = 2;
 
@@ -79,7 +81,11 @@ final class Torture {
 
   /** Does rounds of a mode, until there were enough, or something is found. */
   private boolean run(Path folder) throws IOException, InterruptedException {
-    long wanted = rounds != 0 ? rounds : mode.equals("soak") ? Long.MAX_VALUE : 1000;
+    boolean soaks = mode.equals("soak");
+    long wanted = rounds != 0 ? rounds : soaks ? Long.MAX_VALUE : 1000;
+    if (soaks && rounds == 0 && secondsLimit == Long.MAX_VALUE) {
+      secondsLimit = SOAK_SECONDS;
+    }
     long start = System.nanoTime();
     Path notes = Files.createDirectory(folder.resolve("notes"));
     Deque<Closeable> opened = new ArrayDeque<>();

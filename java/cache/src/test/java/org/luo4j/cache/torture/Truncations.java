@@ -90,19 +90,22 @@ final class Truncations implements Round {
         Contest.of(series, Journal.inMemory(series.keys()), new Ticks(1), Contest.Outside.NOTHING);
     Blow blow = Blow.values()[random.nextInt(Blow.values().length)];
     tally.count(blow.name().toLowerCase(java.util.Locale.ROOT));
-    // Without native code the JVM may throw the error of a fault in its thread at any later time.
+    // Without native code the JVM may throw the error of a fault in its thread at any later time,
+    // also where a cache is to be closed at the end of its block.
+    WarmCache<Integer, byte[]> cache = open(contest);
     Throwable[] thrown = new Throwable[1];
     Thread thread =
         new Thread(
             () -> {
               try {
-                suffer(contest, blow, random, tally);
+                suffer(cache, contest, blow, random, tally);
               } catch (Throwable e) {
                 thrown[0] = e;
               }
             });
     thread.start();
     thread.join();
+    cache.close();
     if (thrown[0] != null && !isLost(blow, thrown[0])) {
       throw new IllegalStateException(blow.toString(), thrown[0]);
     }
@@ -117,23 +120,27 @@ final class Truncations implements Round {
             || thrown instanceof InternalError && WITHOUT_NATIVE_CODE);
   }
 
-  private void suffer(Contest contest, Blow blow, SplittableRandom random, Tally tally)
+  private void suffer(
+      WarmCache<Integer, byte[]> cache,
+      Contest contest,
+      Blow blow,
+      SplittableRandom random,
+      Tally tally)
       throws Exception {
-    try (WarmCache<Integer, byte[]> cache = open(contest)) {
-      Workers workers =
-          new Workers(cache, contest, epoch++, random.nextLong(), thrown -> isLost(blow, thrown));
+    Workers workers =
+        new Workers(cache, contest, epoch++, random.nextLong(), thrown -> isLost(blow, thrown));
+    LockSupport.parkNanos(random.nextInt(MOST_MICROS) * 1000L);
+    strike(blow, random);
+    if (blow.takesMemory()) {
+      tally.count("calls", workers.await());
+      lost(cache, blow, random, contest);
+    } else {
       LockSupport.parkNanos(random.nextInt(MOST_MICROS) * 1000L);
-      strike(blow, random);
-      if (blow.takesMemory()) {
-        tally.count("calls", workers.await());
-        lost(cache, blow, random, contest);
-      } else {
-        LockSupport.parkNanos(random.nextInt(MOST_MICROS) * 1000L);
-        workers.stop();
-        tally.count("calls", workers.await());
-        tally.checked(contest.check(cache, epoch++));
-      }
+      workers.stop();
+      tally.count("calls", workers.await());
+      tally.checked(contest.check(cache, epoch++));
     }
+    cache.close();
   }
 
   private WarmCache<Integer, byte[]> open(Contest contest) throws IOException {
