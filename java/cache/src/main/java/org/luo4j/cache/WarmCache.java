@@ -1215,7 +1215,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return 0 or more
    */
   public long size() {
-    return reader.entries();
+    long found = reader.entries();
+    reader.memory.checkSound();
+    return found;
   }
 
   /**
@@ -1234,7 +1236,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return bytes
    */
   public long liveBytes() {
-    return reader.liveBytes();
+    long found = reader.liveBytes();
+    reader.memory.checkSound();
+    return found;
   }
 
   /**
