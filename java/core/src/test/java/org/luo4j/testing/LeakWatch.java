@@ -129,17 +129,20 @@ public final class LeakWatch implements ExecutionCondition, TestInstancePreConst
       kinds.remove(Kind.MAPPING);
       long end = System.nanoTime() + patience * 1_000_000;
       for (Kind kind : kinds) {
-        while (!before.since(kind).isEmpty() && System.nanoTime() - end < 0) {
+        // Judged by what was seen: the JVM itself opens files for a moment, as those of its cgroup.
+        Map<String, String> since = before.since(kind);
+        while (!since.isEmpty() && System.nanoTime() - end < 0) {
           LockSupport.parkNanos(5_000_000);
+          since = before.since(kind);
         }
-        judge(kind, left);
+        judge(kind, since, left);
       }
       if (isClass) {
         for (int i = 0; i < COLLECTIONS && !before.since(Kind.MAPPING).isEmpty(); i++) {
           System.gc();
           LockSupport.parkNanos(10_000_000L * i);
         }
-        judge(Kind.MAPPING, left);
+        judge(Kind.MAPPING, before.since(Kind.MAPPING), left);
       }
       if (!left.isEmpty()) {
         throw new AssertionError(what + " left behind:\n  " + String.join("\n  ", left));
@@ -147,8 +150,7 @@ public final class LeakWatch implements ExecutionCondition, TestInstancePreConst
     }
 
     /** Takes down what was left; what encloses this is not blamed for it once more. */
-    private void judge(Kind kind, List<String> left) {
-      Map<String, String> since = before.since(kind);
+    private void judge(Kind kind, Map<String, String> since, List<String> left) {
       left.addAll(since.values());
       for (Watch each = outer; each != null; each = each.outer) {
         each.before.add(kind, since);
