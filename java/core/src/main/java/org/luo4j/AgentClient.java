@@ -466,7 +466,8 @@ public final class AgentClient implements AutoCloseable {
             "(waited " + wait + ")",
             "process "
                 + reply.message.id()
-                + " of the same user has the name: end it, wait longer, or choose another name");
+                + " of the same user has the name: end it, wait longer, or choose another name",
+            reply.message.id());
       }
       Uninterrupted.pause(Math.min(left, BUSY_PAUSE));
     }

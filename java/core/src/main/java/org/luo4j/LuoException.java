@@ -107,26 +107,24 @@ public class LuoException extends RuntimeException {
   }
 
   /**
-   * Memory that has one owner at a time has another one still. EBUSY.
+   * Memory that has one owner at a time has another one still. EBUSY. At an agent it is a {@link
+   * NameBusy}.
    *
    * @since 0.1.0
    */
-  public static final class OwnerAlive extends LuoException {
+  public static sealed class OwnerAlive extends LuoException permits NameBusy {
     private static final long serialVersionUID = 1L;
 
     /** The owner's process, or 0. */
     private final long pid;
 
     OwnerAlive(String operation, int errno, String argument, String remedy) {
-      this(operation, errno, argument, 0, remedy);
+      this(operation, errno, argument, remedy, 0);
     }
 
-    private OwnerAlive(String operation, int errno, String argument, long pid, String remedy) {
-      super(
-          operation,
-          errno,
-          argument,
-          pid == 0 ? remedy : "its owner is process " + pid + ": " + remedy);
+    /** Of an owner that the remedy names, or 0. */
+    OwnerAlive(String operation, int errno, String argument, String remedy, long pid) {
+      super(operation, errno, argument, remedy);
       this.pid = pid;
     }
 
@@ -140,7 +138,13 @@ public class LuoException extends RuntimeException {
       if (owner == 0) {
         return this;
       }
-      OwnerAlive named = new OwnerAlive(operation(), errno(), argument(), owner, remedy());
+      OwnerAlive named =
+          new OwnerAlive(
+              operation(),
+              errno(),
+              argument(),
+              "its owner is process " + owner + ": " + remedy(),
+              owner);
       named.initCause(this);
       return named;
     }
@@ -290,11 +294,12 @@ public class LuoException extends RuntimeException {
    *
    * @since 0.1.0
    */
-  public static final class NameBusy extends LuoException {
+  public static final class NameBusy extends OwnerAlive {
     private static final long serialVersionUID = 1L;
 
-    NameBusy(String operation, int errno, String argument, String remedy) {
-      super(operation, errno, argument, remedy);
+    /** Of an owner that the remedy names. */
+    NameBusy(String operation, int errno, String argument, String remedy, long pid) {
+      super(operation, errno, argument, remedy, pid);
     }
   }
 

@@ -43,16 +43,17 @@ final class OwnerLock implements AutoCloseable {
     }
   }
 
-  /** What is thrown when {@code owner}, in words or empty, has the memory still. */
-  static LuoException alive(String name, String how, String owner) {
+  /** What is thrown when the memory has an owner still. */
+  static LuoException alive(String name, String how, Owners.Owner owner) {
     return new LuoException.OwnerAlive(
         "own",
         Errno.EBUSY,
         "'" + name + "'",
-        (owner.isEmpty() ? "another process, or another part of this one," : owner)
+        (owner.words().isEmpty() ? "another process, or another part of this one," : owner.words())
             + " has it open ("
             + how
-            + "): end it first, or give this one another name");
+            + "): end it first, or give this one another name",
+        owner.pid());
   }
 
   @Override

@@ -17,10 +17,20 @@ final class Owners {
 
   private static final Path PROC = Path.of("/proc");
 
+  /**
+   * An owner.
+   *
+   * @param pid the process, or 0 where it is not known
+   * @param words the process in words, or empty
+   */
+  record Owner(long pid, String words) {
+    static final Owner UNKNOWN = new Owner(0, "");
+  }
+
   private Owners() {}
 
-  /** The process that holds the lock of a memory, or empty. */
-  static String ofLock(MemFd memory) {
+  /** The process that holds the lock of a memory, if it is known. */
+  static Owner ofLock(MemFd memory) {
     Path file = PROC.resolve("self/fd/" + memory.fd());
     try {
       long dev = (Long) Files.getAttribute(file, "unix:dev");
@@ -32,32 +42,32 @@ final class Owners {
         // 1: FLOCK  ADVISORY  WRITE 4711 00:01:1034 0 EOF
         String[] word = line.trim().split(" +");
         if (word.length > 5 && word[1].equals("FLOCK") && word[5].equals(wanted)) {
-          return describe(word[4]);
+          return owner(word[4]);
         }
       }
     } catch (IOException | RuntimeException e) {
       // no /proc
     }
-    return "";
+    return Owner.UNKNOWN;
   }
 
-  /** A process that has a session open, or empty. */
-  static String ofSession(String name) {
+  /** A process that has a session open, if it is known. */
+  static Owner ofSession(String name) {
     return ofFile(Abi.SESSION_LINK + name);
   }
 
-  /** A process that has a file open, or empty. {@code link} is what /proc says of its fd. */
-  static String ofFile(String link) {
+  /** A process that has a file open, if it is known. {@code link} is what /proc says of its fd. */
+  static Owner ofFile(String link) {
     try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
       for (Path process : processes) {
         if (anyFd(process, link::equals)) {
-          return describe(process.getFileName().toString());
+          return owner(process.getFileName().toString());
         }
       }
     } catch (IOException | RuntimeException e) {
       // no /proc
     }
-    return "";
+    return Owner.UNKNOWN;
   }
 
   private static boolean anyFd(Path process, Predicate<String> isWanted) {
@@ -81,9 +91,9 @@ final class Owners {
     }
   }
 
-  private static String describe(String pid) {
+  private static Owner owner(String pid) {
     if (pid.equals("" + ProcessHandle.current().pid())) {
-      return "this process";
+      return new Owner(ProcessHandle.current().pid(), "this process");
     }
     String command = "";
     try {
@@ -91,6 +101,6 @@ final class Owners {
     } catch (IOException e) {
       // hidden
     }
-    return "process " + pid + command;
+    return new Owner(Long.parseLong(pid), "process " + pid + command);
   }
 }

@@ -294,6 +294,8 @@ class AgentTest {
             assertThrows(LuoException.NameBusy.class, () -> other.drop("a")))) {
       assertEquals(Errno.EBUSY, busy.errno());
       assertTrue(busy.remedy().contains("" + ProcessHandle.current().pid()), busy.remedy());
+      LuoException.OwnerAlive alive = busy; // one type says so of all memory that has an owner
+      assertEquals(ProcessHandle.current().pid(), alive.pid().orElseThrow());
     }
   }
 

@@ -17,20 +17,22 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledOnOs(OS.LINUX)
 class OwnersTest {
 
+  private final Owners.Owner self = new Owners.Owner(ProcessHandle.current().pid(), "this process");
   private final LiveUpdate luo = LiveUpdate.builder().bridge(BridgeType.JNI).open();
 
   @Test
   void theLocksOwnerIsThisProcess() {
     try (MemFd memory = luo.createMemFd(MemFdOptions.named("test"));
         MemFd other = luo.createMemFd(MemFdOptions.named("other"))) {
-      assertEquals("", Owners.ofLock(memory), "nobody");
+      assertEquals(Owners.Owner.UNKNOWN, Owners.ofLock(memory), "nobody");
       OwnerLock lock = OwnerLock.of(memory, "test", Duration.ZERO);
-      assertEquals("this process", Owners.ofLock(memory));
-      assertEquals("", Owners.ofLock(other));
+      assertEquals(self, Owners.ofLock(memory));
+      assertEquals(Owners.Owner.UNKNOWN, Owners.ofLock(other));
       LuoException.OwnerAlive alive =
           assertThrows(
               LuoException.OwnerAlive.class, () -> OwnerLock.of(memory, "test", Duration.ZERO));
       assertTrue(alive.getMessage().contains("this process has it open"), alive.getMessage());
+      assertEquals(self.pid(), alive.pid().orElseThrow());
       lock.close();
       OwnerLock.of(memory, "test", Duration.ZERO).close();
     }
@@ -38,21 +40,21 @@ class OwnersTest {
 
   @Test
   void aProcessThatHasASessionIsFound(@TempDir Path folder) throws Exception {
-    assertEquals("", Owners.ofSession("luo4j-no-such-session"));
+    assertEquals(Owners.Owner.UNKNOWN, Owners.ofSession("luo4j-no-such-session"));
     String name = "luo4j-owners-" + ProcessHandle.current().pid();
-    assertEquals("", Owners.ofFile("/memfd:" + name + " (deleted)"));
+    assertEquals(Owners.Owner.UNKNOWN, Owners.ofFile("/memfd:" + name + " (deleted)"));
     try (MemFd memory = luo.createMemFd(MemFdOptions.named(name))) {
-      assertEquals("this process", Owners.ofFile("/memfd:" + name + " (deleted)"));
+      assertEquals(self, Owners.ofFile("/memfd:" + name + " (deleted)"));
       assertTrue(memory.isOpen());
     }
     Path file = Files.createFile(folder.resolve("file")).toRealPath();
     Process other = new ProcessBuilder("sleep", "60").redirectInput(file.toFile()).start();
     try {
-      String owner = "";
-      for (int i = 0; i < 1000 && !owner.endsWith("(sleep)"); i++) {
+      Owners.Owner owner = Owners.Owner.UNKNOWN;
+      for (int i = 0; i < 1000 && !owner.words().endsWith("(sleep)"); i++) {
         owner = Owners.ofFile(file.toString()); // before its exec it is a copy of this process
       }
-      assertEquals("process " + other.pid() + " (sleep)", owner);
+      assertEquals(new Owners.Owner(other.pid(), "process " + other.pid() + " (sleep)"), owner);
     } finally {
       other.destroyForcibly().waitFor();
     }

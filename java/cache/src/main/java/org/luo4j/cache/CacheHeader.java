@@ -66,6 +66,9 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
   /** The process that has the cache of a file open, by what it says itself; 0 if not known. */
   static long owner(Path file) {
     try {
+      if (!OwnedFile.mayBeRead(file)) {
+        return ProcessHandle.current().pid(); // a cache of this JVM has it
+      }
       byte[] page = page(file);
       ByteBuffer header = ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN);
       boolean isCache =

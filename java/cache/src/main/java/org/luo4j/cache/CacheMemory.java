@@ -16,7 +16,10 @@ import org.luo4j.MemoryRegion;
  */
 interface CacheMemory extends Closeable {
 
-  /** The memory, to be read and written. Not to be called while there is a {@link #refusal}. */
+  /**
+   * The memory, to be read and written. Not to be called while there is a {@link #refusal}, nor
+   * while {@link #origin} is cold and {@link #takeBack} was not tried.
+   */
   MemoryRegion region();
 
   /** Cold with the reason, where the memory is new and all zero; else where it came from. */

@@ -103,7 +103,9 @@ final class FileMemory implements CacheMemory {
     long found = owned.size();
     if (found == 0) {
       origin = new Start(Start.Kind.COLD, file + " is new");
-      allocate(false);
+      if (!Files.exists(aside) || Files.size(aside) != size) {
+        allocate(false);
+      } // else takeBack does, where what is set aside is not this cache's
     } else if (found == size || found == size - CacheFormat.TRAILER_BYTES) {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
       if (found < size || (owned.isLockSafe() && !owned.isReserved())) {
@@ -174,9 +176,14 @@ final class FileMemory implements CacheMemory {
 
   @Override
   public boolean takeBack(Predicate<MemoryRegion> fits) throws IOException {
-    if (!Files.exists(aside)) {
-      return false;
+    boolean done = Files.exists(aside) && takeAside(fits);
+    if (!done && region == null && refusal == null) {
+      allocate(false);
     }
+    return done;
+  }
+
+  private boolean takeAside(Predicate<MemoryRegion> fits) throws IOException {
     OwnedFile other;
     try {
       other = OwnedFile.openExisting(aside, Duration.ZERO, false);

@@ -115,6 +115,11 @@ class Memory {
     return slices == null ? closed() : new MemoryLostException(cause);
   }
 
+  /** Whether the memory was lost: not {@link #isSound}. */
+  boolean isGone() {
+    return !isSound();
+  }
+
   boolean isOpen() {
     return slices != null;
   }

@@ -3,6 +3,7 @@ package org.luo4j.cache;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.function.BooleanSupplier;
 
 /**
  * Readers of memory that is used again: what the writer gives up is not written over before every
@@ -121,13 +122,18 @@ final class Pins {
   /**
    * Waits until every stripe that is held now has been given back. They are held for the length of
    * an overwrite, in which no code of a user's runs. To be called by the thread that may advance.
+   *
+   * @param isGone whether the memory is gone, of which the JVM may have told a thread in any place,
+   *     so that it did not give its stripe back: then nothing is waited for
    */
-  void awaitHolds() {
+  void awaitHolds(BooleanSupplier isGone) {
     for (int stripe = 0; stripe < STRIPES; stripe++) {
       int at = (stripe + 1) * DISTANCE;
       for (int tries = 0; !COUNT.compareAndSet(holds, at, 0L, ENDED); tries++) {
         if (tries < 100) {
           Thread.onSpinWait();
+        } else if (isGone.getAsBoolean()) {
+          return;
         } else {
           Thread.yield();
         }

@@ -1387,7 +1387,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
       boolean locked = lockToClose();
       try {
         reader.pins.end();
-        reader.pins.awaitHolds();
+        reader.pins.awaitHolds(reader.memory::isGone);
         awaitReads();
         // Without the lock a change is under way, as in a process that is killed: the next open
         // finishes it.

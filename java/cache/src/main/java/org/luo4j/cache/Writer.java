@@ -690,7 +690,8 @@ final class Writer {
   private void stopOverwrites() {
     small.forbidReuse();
     main.forbidReuse();
-    reader.pins.awaitHolds();
+    reader.pins.awaitHolds(memory::isGone);
+    memory.checkSound();
   }
 
   /**

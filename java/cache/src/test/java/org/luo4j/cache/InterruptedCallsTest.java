@@ -33,7 +33,7 @@ class InterruptedCallsTest {
       Set.of("builder", "openAsFound", "close", "discardRefused");
 
   /** A call of a cache that has "key" with the value "value", and what it gives. */
-  private interface Call {
+  interface Call {
     Object on(WarmCache<String, String> cache) throws Exception;
   }
 
@@ -58,7 +58,7 @@ class InterruptedCallsTest {
     cache.close();
   }
 
-  private static Map<String, Call> calls() {
+  static Map<String, Call> calls() {
     Map<String, Call> calls = new TreeMap<>();
     calls.put("start", c -> c.start().isWarm());
     calls.put("shape", c -> c.shape().capacity());
@@ -88,7 +88,7 @@ class InterruptedCallsTest {
     return calls;
   }
 
-  private static Map<String, Call> mapCalls() {
+  static Map<String, Call> mapCalls() {
     Map<String, Call> calls = new TreeMap<>();
     calls.put("clear", c -> put(c, c.asMap()::clear));
     calls.put("compute", c -> c.asMap().compute("key", (key, value) -> value + "!"));

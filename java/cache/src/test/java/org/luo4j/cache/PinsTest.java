@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -130,7 +131,7 @@ class PinsTest {
     assertTrue(pins.isQuiet());
     pins.release(held);
     assertEquals(-1, pins.hold(3));
-    pins.awaitHolds();
+    pins.awaitHolds(() -> false);
   }
 
   /** So that what an overwrite has begun is in the memory when a cache closes, or is cleared. */
@@ -138,7 +139,7 @@ class PinsTest {
   void everyHoldIsAwaited() throws InterruptedException {
     for (int stripe : new int[] {0, 1, 15, Pins.STRIPES - 1}) {
       pins.hold(stripe);
-      Thread waiting = new Thread(pins::awaitHolds);
+      Thread waiting = new Thread(() -> pins.awaitHolds(() -> false));
       waiting.start();
       waiting.join(20);
       assertTrue(waiting.isAlive(), "stripe " + stripe);
@@ -150,5 +151,15 @@ class PinsTest {
         pins.release(each);
       }
     }
+  }
+
+  /** Without a guard a thread may lose its stripe to the JVM's error of memory that is gone. */
+  @Test
+  void noHoldIsAwaitedWhenTheMemoryIsGone() {
+    pins.hold(3);
+    AtomicInteger asked = new AtomicInteger();
+    pins.awaitHolds(() -> asked.incrementAndGet() == 10);
+    assertEquals(10, asked.get());
+    assertEquals(-1, pins.hold(3));
   }
 }

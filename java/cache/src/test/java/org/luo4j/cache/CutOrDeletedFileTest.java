@@ -9,12 +9,6 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ConcurrentMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -28,7 +22,7 @@ import org.luo4j.testing.JniLibrary;
 
 /** The file of a cache that is open is cut short or deleted. */
 @EnabledOnOs(OS.LINUX)
-class LostMemoryTest {
+class CutOrDeletedFileTest {
 
   private static final int CAPACITY = 1 << 20;
 
@@ -44,49 +38,6 @@ class LostMemoryTest {
       cache.put("key " + i, "value " + i);
     }
     return cache;
-  }
-
-  /** The calls that use entries. */
-  private static Map<String, Callable<Object>> calls(WarmCache<String, String> cache) {
-    ConcurrentMap<String, String> map = cache.asMap();
-    Map<String, Callable<Object>> calls = new LinkedHashMap<>();
-    calls.put("getIfPresent", () -> cache.getIfPresent("key 1"));
-    calls.put("getIfPresent of none", () -> cache.getIfPresent("none"));
-    calls.put("get", () -> cache.get("key 2", key -> "loaded"));
-    calls.put("get of none", () -> cache.get("none", key -> "loaded"));
-    calls.put("read", () -> cache.read("key 3", value -> 1));
-    calls.put("put", () -> put(cache, "other"));
-    calls.put("put of the same size", () -> put(cache, "value 4"));
-    calls.put("putUntil", () -> cache.putUntil("key 5", "other", Long.MAX_VALUE));
-    calls.put("putIfAbsent", () -> cache.putIfAbsent("none", "other"));
-    calls.put("replace", () -> cache.replace("key 6", "other"));
-    calls.put("replace a value", () -> cache.replace("key 6", "value 6", "other"));
-    calls.put("remove", () -> cache.remove("key 7"));
-    calls.put("remove a value", () -> cache.remove("key 7", "value 7"));
-    calls.put("size", cache::size);
-    calls.put("liveBytes", cache::liveBytes);
-    calls.put("verify", cache::verify);
-    calls.put("check", () -> cache.check((done, total) -> {}));
-    calls.put("visit", () -> cache.visit((key, value, expires) -> {}, (done, total) -> {}));
-    calls.put("map's get", () -> map.get("key 8"));
-    calls.put("map's size", map::size);
-    calls.put("map's isEmpty", map::isEmpty);
-    calls.put("map's containsValue", () -> map.containsValue("none"));
-    calls.put("map's iterator", () -> map.entrySet().iterator().hasNext());
-    calls.put("map's compute", () -> map.compute("key 9", (key, value) -> "other"));
-    calls.put("map's merge", () -> map.merge("key 9", "other", String::concat));
-    calls.put(
-        "invalidateAll",
-        () -> {
-          cache.invalidateAll();
-          return "";
-        });
-    return calls;
-  }
-
-  private static Object put(WarmCache<String, String> cache, String value) {
-    cache.put("key 4", value, Duration.ofDays(1));
-    return "";
   }
 
   private static void cut(Path file, long size) throws IOException {
@@ -115,40 +66,6 @@ class LostMemoryTest {
     try (WarmCache<String, String> again = open(file)) {
       again.put("key", "new");
       System.out.println("opened again: " + again.start().kind());
-    }
-  }
-
-  @ParameterizedTest
-  @ValueSource(longs = {0, 4096, 1_000_000})
-  void everyCallSaysSoAndTheNextOpenWorks(long size) throws Exception {
-    ChildJvm.Ended ended = child(Loser.class, "jni", size);
-    assertEquals(List.of(), ended.linesWith("WRONG"), ended::toString);
-  }
-
-  /** Another process, which may end by a signal: it tells what does not throw as it should. */
-  static final class Loser {
-    public static void main(String[] args) throws Exception {
-      Path file = Path.of(args[0]);
-      WarmCache<String, String> cache = filled(file);
-      cut(file, Long.parseLong(args[1]));
-      tell(cache, MemoryLostException.class, "memory is gone");
-      cache.close();
-      cache.close();
-      tell(cache, IllegalStateException.class, "closed");
-      openAgain(file);
-    }
-
-    private static void tell(WarmCache<String, String> cache, Class<?> expected, String message) {
-      calls(cache)
-          .forEach(
-              (name, call) -> {
-                try {
-                  System.out.println("WRONG: " + name + " gives " + call.call());
-                } catch (Throwable e) {
-                  boolean isRight = e.getClass() == expected && e.getMessage().contains(message);
-                  System.out.println((isRight ? "" : "WRONG: ") + name + ": " + e);
-                }
-              });
     }
   }
 
