@@ -24,6 +24,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.testing.Logged;
 
 /**
  * A service's processes, one after the other, under each holder. A socket of the test's own stands
@@ -461,6 +462,29 @@ class HandoverTest {
           "holder AGENT cannot be had: systemd: AGENT was asked for; the agent: there is no "
               + folder.resolve("agent"),
           message);
+    }
+  }
+
+  /** Which holder was found is news; that a restart loses the memory is a warning. */
+  @Test
+  void whatIsFoundIsSaidOnce() {
+    try (TestKernel kernel = new TestKernel();
+        Logged log = new Logged(Handover.class)) {
+      Handover found = Handover.builder().luo(kernel.luo).systemd(kernel::systemd).open();
+      Handover process =
+          Handover.builder()
+              .luo(kernel.luo)
+              .systemd(calls -> Systemd.of(calls, environment, PID, new HashSet<>()))
+              .agentSocket(folder.resolve("agent"))
+              .open();
+      Handover asked =
+          Handover.builder().luo(kernel.luo).holder(Handover.Holder.PROCESS).open();
+      assertEquals(
+          List.of(
+              "INFO luo4j: " + found.describe(),
+              "WARNING luo4j: " + process.describe(),
+              "FINE luo4j: " + asked.describe()),
+          log.lines());
     }
   }
 

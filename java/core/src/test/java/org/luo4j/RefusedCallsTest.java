@@ -6,8 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -18,8 +22,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Errno;
 import org.luo4j.testing.JniLibrary;
+import org.luo4j.testing.Logged;
 
 /** What is left of a call that the kernel refuses half-way: nothing that is open. */
 class RefusedCallsTest {
@@ -56,8 +62,11 @@ class RefusedCallsTest {
   @Test
   void aKernelWithoutHugeFoliosAllocatesPages() {
     kernel.fail("advise", Errno.EINVAL);
-    try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
+    try (Logged log = new Logged(MemFd.class);
+        MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
       assertTrue(memfd.allocated() >= 8192);
+      assertEquals(1, log.lines().size());
+      assertTrue(log.lines().get(0).contains("without transparent huge pages"), "" + log.lines());
     }
     try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192))) {
       assertEquals(0, memfd.allocated());
@@ -73,8 +82,11 @@ class RefusedCallsTest {
     if (policy == MemFdOptions.ExecPolicy.SYSTEM) {
       assertErrno(Errno.EINVAL, () -> kernel.luo.createMemFd(options));
     } else {
-      try (MemFd memfd = kernel.luo.createMemFd(options)) {
+      try (Logged log = new Logged(MemFd.class);
+          MemFd memfd = kernel.luo.createMemFd(options)) {
         assertFalse(memfd.seals().contains(Seal.EXEC));
+        assertEquals(1, log.lines().size());
+        assertTrue(log.lines().get(0).contains("does not know MFD_" + policy), "" + log.lines());
       }
     }
   }
@@ -135,9 +147,14 @@ class RefusedCallsTest {
       kernel.fail("seals", Errno.EPERM);
       assertErrno(Errno.EPERM, () -> kernel.luo.adoptMemFd(memfd.fd()));
       assertErrno(Errno.EINVAL, () -> kernel.luo.adoptMemFd(session.fd()));
+      for (int errno : new int[] {Errno.ENOTTY, Errno.EINVAL}) {
+        kernel.fail("sessionName", errno);
+        LuoException refused =
+            assertThrows(LuoException.class, () -> kernel.luo.adoptSession(memfd.fd()));
+        assertEquals(errno, refused.errno());
+        assertTrue(refused.getMessage().contains("it is not a LUO session"), "" + refused);
+      }
       assertErrno(Errno.ENOTTY, () -> kernel.luo.adoptSession(memfd.fd()));
-      kernel.fail("sessionName", Errno.EINVAL);
-      assertErrno(Errno.EINVAL, () -> kernel.luo.adoptSession(memfd.fd()));
       kernel.fail("sessionName", Errno.EPERM);
       assertErrno(Errno.EPERM, () -> kernel.luo.adoptSession(session.fd()));
       assertTrue(memfd.isOpen() && session.isOpen());
@@ -157,6 +174,50 @@ class RefusedCallsTest {
     }
   }
 
+  /** The setting of the machine is said where it has huge folios made of nothing. */
+  @Test
+  void aMachineWithoutHugeFoliosIsTold() throws IOException {
+    Path setting = Path.of("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    assumeTrue(Files.isReadable(setting));
+    String policy = Files.readString(setting);
+    boolean isOff = policy.contains("[never]") || policy.contains("[deny]");
+    try (Logged log = new Logged(MemFd.class);
+        MemFd memfd =
+            kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
+      assertTrue(memfd.allocated() >= 8192);
+      assertEquals(isOff ? 1 : 0, log.lines().size(), "" + log.lines());
+      assertTrue(!isOff || log.lines().get(0).contains("" + setting), "" + log.lines());
+    }
+  }
+
+  @Test
+  void optionsAtTheirLimits() {
+    try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").hugeFolios())) {
+      assertEquals(0, memfd.size(), "of no size nothing is allocated");
+      memfd.position(5);
+      memfd.position(0);
+      assertEquals(0, memfd.position());
+      assertThrows(IllegalArgumentException.class, () -> memfd.allocate(0, 0));
+      assertThrows(IllegalArgumentException.class, () -> memfd.allocate(-1, 1));
+      memfd.allocate(0, 1);
+      assertErrno(Errno.EFBIG, () -> memfd.allocate(Long.MAX_VALUE - 4096, 4096));
+      assertThrows(
+          IllegalArgumentException.class, () -> memfd.allocate(Long.MAX_VALUE - 4096, 4097));
+    }
+    assertThrows(NoRoomException.class, () -> MemFd.checkRoom("'cache'", Long.MAX_VALUE));
+    MemFdOptions options = MemFdOptions.named("x".repeat(249));
+    assertEquals(Abi.MFD_CLOEXEC | Abi.MFD_ALLOW_SEALING, options.flags());
+    assertThrows(IllegalArgumentException.class, () -> MemFdOptions.named("x".repeat(250)));
+    assertThrows(IllegalArgumentException.class, () -> MemFdOptions.named("\0x"));
+    int flags = options.flags() | Abi.MFD_HUGETLB;
+    assertEquals(flags, options.hugeTlb(0).flags());
+    assertEquals(flags | 12 << Abi.MFD_HUGE_SHIFT, options.hugeTlb(4096).flags());
+    assertEquals(flags | 30 << Abi.MFD_HUGE_SHIFT, options.hugeTlb(1 << 30).flags());
+    for (long bad : new long[] {2048, 4095, 4097, 6144, -4096, 1}) {
+      assertThrows(IllegalArgumentException.class, () -> options.hugeTlb(bad), "" + bad);
+    }
+  }
+
   // ---- sessions ----
 
   @ParameterizedTest
@@ -172,6 +233,31 @@ class RefusedCallsTest {
 
   private Sessions sessions() {
     return new Sessions(kernel.luo, Duration.ZERO);
+  }
+
+  /** A process that is ending has its name for a moment still. */
+  @Test
+  void aSessionsNameIsWaitedFor() {
+    try (MemFd memory = kernel.luo.createMemFd(MemFdOptions.named("test").size(4096))) {
+      kernel.fail("create cache", Errno.EEXIST);
+      new Sessions(kernel.luo, Duration.ofSeconds(60)).preserve("cache", memory).close();
+      assertEquals(
+          List.of("create cache", "create cache", "preserve in cache"), kernel.takeCalls());
+    }
+  }
+
+  @Test
+  void aSessionSaysWhatItIs() {
+    assertThrows(IllegalArgumentException.class, () -> kernel.luo.createSession("\0cache"));
+    try (MemFd memory = kernel.luo.createMemFd(MemFdOptions.named("test").size(4096))) {
+      try (Session session = sessions().preserve("cache", memory)) {
+        assertEquals("outgoing session 'cache' (fd " + session.fd() + ")", session.toString());
+        kernel.kexecWithoutStore();
+      }
+    }
+    try (Session session = kernel.luo.retrieveSession("cache")) {
+      assertEquals("incoming session 'cache' (fd " + session.fd() + ")", session.toString());
+    }
   }
 
   @Test

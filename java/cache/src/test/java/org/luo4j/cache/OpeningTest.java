@@ -148,6 +148,7 @@ class OpeningTest {
     now += 5000;
     try (WarmCache<String, String> cache = open()) {
       assertEquals(CREATED + 5000, left().getLong(CacheFormat.LATEST_AT));
+      assertEquals(0, cache.size());
     }
     now += 5000;
     open().close();
