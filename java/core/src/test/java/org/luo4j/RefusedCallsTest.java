@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -200,7 +201,8 @@ class RefusedCallsTest {
       assertThrows(IllegalArgumentException.class, () -> memfd.allocate(0, 0));
       assertThrows(IllegalArgumentException.class, () -> memfd.allocate(-1, 1));
       memfd.allocate(0, 1);
-      assertErrno(Errno.EFBIG, () -> memfd.allocate(Long.MAX_VALUE - 4096, 4096));
+      memfd.allocate(Long.MAX_VALUE - 4096, 4096);
+      assertEquals(Long.MAX_VALUE, memfd.size());
       assertThrows(
           IllegalArgumentException.class, () -> memfd.allocate(Long.MAX_VALUE - 4096, 4097));
     }
@@ -357,6 +359,81 @@ class RefusedCallsTest {
     try (Kept kept = none.make("cache", OPTIONS)) {
       assertEquals(Set.of(), kept.protectsFrom());
       assertEquals(List.of(), kernel.takeCalls());
+    }
+  }
+
+  // ---- what an agent holds ----
+
+  private static final AgentHoldings.Owner OWNER = () -> 5;
+  private final List<String> log = new ArrayList<>();
+
+  private AgentHoldings holdings() {
+    return new AgentHoldings(kernel.luo, new AgentHoldings.Limits(8, 1 << 20), log::add);
+  }
+
+  private String store(AgentHoldings holdings) throws Exception {
+    return holdings.store(1000, "cache", kernel.luo.createMemFd(OPTIONS), OWNER);
+  }
+
+  /** A session of an agent for the first memfd that it held. */
+  private static final String SESSION = AgentHoldings.sessionName(1000, 0, "cache");
+
+  private AgentHoldings nextKernel(String failing) throws Exception {
+    try (AgentHoldings before = holdings()) {
+      assertEquals("", store(before));
+      kernel.kexecWithoutStore();
+    }
+    log.clear();
+    kernel.fail(failing, Errno.EIO);
+    return holdings();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"retrieve ", "retrieve from ", "finish "})
+  void whatDoesNotArriveIsLostAndSaid(String call) throws Exception {
+    try (AgentHoldings holdings = nextKernel(call + SESSION)) {
+      assertEquals(List.of(), holdings.list(0, true));
+      assertEquals(1, log.size());
+      assertTrue(log.get(0).startsWith("lost: MEMFD 'cache' of uid 1000: "), log.get(0));
+      assertEquals(log, holdings.report());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"retrieve from luo4j-agent", "retrieve luo4j-agent"})
+  void withoutTheManifestAllIsLost(String call) throws Exception {
+    try (AgentHoldings holdings = nextKernel(call)) {
+      assertEquals(List.of(), holdings.list(0, true));
+      assertTrue(
+          log.get(0).startsWith("what the previous kernel left is lost: "), log.toString());
+      assertEquals("", store(holdings), "for the next one it works");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"create ", "preserve in "})
+  void whatArrivedIsHeldWhereItCannotBePreservedAgain(String call) throws Exception {
+    try (AgentHoldings holdings = nextKernel(call + SESSION)) {
+      Agent.Held held = holdings.list(1000, false).get(0);
+      assertEquals(Agent.Kind.MEMFD, held.kind());
+      assertFalse(held.survivesKexec());
+      assertTrue(held.note().contains("EIO"), held.note());
+      assertTrue(log.get(0).contains("; it will not survive the next one: "), log.get(0));
+      assertEquals(List.of(), holdings.preserveAll(), "before the kexec it is tried again");
+      assertTrue(holdings.list(1000, false).get(0).survivesKexec());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"create luo4j-agent", "preserve in luo4j-agent", "truncate"})
+  void withoutAManifestNothingSurvivesAndItIsSaid(String call) throws Exception {
+    kernel.fail(call, Errno.EIO);
+    try (AgentHoldings holdings = holdings()) {
+      assertTrue(holdings.whyNoKexec().contains("EIO"), holdings.whyNoKexec());
+      assertEquals(holdings.whyNoKexec(), store(holdings));
+      assertEquals(
+          "nothing will survive a kexec, only restarts of its owner: " + holdings.whyNoKexec(),
+          log.get(log.size() - 1));
     }
   }
 }
