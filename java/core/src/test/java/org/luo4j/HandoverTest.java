@@ -516,4 +516,17 @@ class HandoverTest {
       }
     }
   }
+
+  @Test
+  void whatAnAgentRefusesIsNotKept() throws Exception {
+    try (Agent agent =
+            Agent.builder(luo).socket(folder.resolve("agent")).maxBytesPerUid(4096).start();
+        Handover handover = process(Duration.ZERO)) {
+      assertThrows(
+          LuoException.AgentRefused.class,
+          () -> handover.make("cache", MemFdOptions.named("cache").size(8192)));
+      handover.make("cache", OPTIONS).close();
+      assertEquals(1, agent.list().size());
+    }
+  }
 }

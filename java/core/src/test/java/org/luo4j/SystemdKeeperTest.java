@@ -368,4 +368,32 @@ class SystemdKeeperTest {
     }
     assertFalse(kept.memory().isOpen());
   }
+
+  /** It is not locked either: the next try gets it. */
+  @Test
+  void foundMemoryWhoseSessionCannotBeStoredStaysInTheStore() {
+    make(5);
+    kernel.lose("cache.session");
+    kernel.fail(STORE_SESSION, Errno.EAGAIN);
+    Handover handover = process();
+    assertThrows(LuoException.class, () -> handover.find("cache"));
+    assertEquals(Set.of("cache"), kernel.store.keySet());
+    try (Kept kept = process().find("cache").orElseThrow()) {
+      assertEquals(5, number(kept));
+    }
+  }
+
+  @Test
+  void arrivedMemoryThatAnotherHasStaysInTheStore() {
+    make(5);
+    kernel.kexec();
+    kernel.lose("cache");
+    kernel.fail("create cache", Errno.EEXIST);
+    assertThrows(LuoException.OwnerAlive.class, () -> process().find("cache"));
+    assertEquals(Set.of("cache"), kernel.store.keySet());
+    try (Kept kept = process().find("cache").orElseThrow()) {
+      assertEquals(5, number(kept));
+      assertEquals(Kept.Origin.KEPT, kept.origin());
+    }
+  }
 }
