@@ -477,8 +477,7 @@ class HandoverTest {
               .systemd(calls -> Systemd.of(calls, environment, PID, new HashSet<>()))
               .agentSocket(folder.resolve("agent"))
               .open();
-      Handover asked =
-          Handover.builder().luo(kernel.luo).holder(Handover.Holder.PROCESS).open();
+      Handover asked = Handover.builder().luo(kernel.luo).holder(Handover.Holder.PROCESS).open();
       assertEquals(
           List.of(
               "INFO luo4j: " + found.describe(),

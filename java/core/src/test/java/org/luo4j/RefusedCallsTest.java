@@ -183,8 +183,7 @@ class RefusedCallsTest {
     String policy = Files.readString(setting);
     boolean isOff = policy.contains("[never]") || policy.contains("[deny]");
     try (Logged log = new Logged(MemFd.class);
-        MemFd memfd =
-            kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
+        MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
       assertTrue(memfd.allocated() >= 8192);
       assertEquals(isOff ? 1 : 0, log.lines().size(), "" + log.lines());
       assertTrue(!isOff || log.lines().get(0).contains("" + setting), "" + log.lines());
@@ -404,8 +403,7 @@ class RefusedCallsTest {
   void withoutTheManifestAllIsLost(String call) throws Exception {
     try (AgentHoldings holdings = nextKernel(call)) {
       assertEquals(List.of(), holdings.list(0, true));
-      assertTrue(
-          log.get(0).startsWith("what the previous kernel left is lost: "), log.toString());
+      assertTrue(log.get(0).startsWith("what the previous kernel left is lost: "), log.toString());
       assertEquals("", store(holdings), "for the next one it works");
     }
   }
