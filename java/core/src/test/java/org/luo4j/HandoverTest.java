@@ -24,6 +24,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.testing.Logged;
 
 /**
  * A service's processes, one after the other, under each holder. A socket of the test's own stands
@@ -464,6 +465,28 @@ class HandoverTest {
     }
   }
 
+  /** Which holder was found is news; that a restart loses the memory is a warning. */
+  @Test
+  void whatIsFoundIsSaidOnce() {
+    try (TestKernel kernel = new TestKernel();
+        Logged log = new Logged(Handover.class)) {
+      Handover found = Handover.builder().luo(kernel.luo).systemd(kernel::systemd).open();
+      Handover process =
+          Handover.builder()
+              .luo(kernel.luo)
+              .systemd(calls -> Systemd.of(calls, environment, PID, new HashSet<>()))
+              .agentSocket(folder.resolve("agent"))
+              .open();
+      Handover asked = Handover.builder().luo(kernel.luo).holder(Handover.Holder.PROCESS).open();
+      assertEquals(
+          List.of(
+              "INFO luo4j: " + found.describe(),
+              "WARNING luo4j: " + process.describe(),
+              "FINE luo4j: " + asked.describe()),
+          log.lines());
+    }
+  }
+
   @Test
   void withoutTheDeviceAProcessProtectsFromNothing() {
     try (TestKernel kernel = new TestKernel()) {
@@ -490,6 +513,19 @@ class HandoverTest {
             !kept.protectsFrom().contains(Loss.KEXEC), kept.how().contains("; not for a kexec: "));
         assertEquals((int) ProcessHandle.current().pid(), agent.list().get(0).owner());
       }
+    }
+  }
+
+  @Test
+  void whatAnAgentRefusesIsNotKept() throws Exception {
+    try (Agent agent =
+            Agent.builder(luo).socket(folder.resolve("agent")).maxBytesPerUid(4096).start();
+        Handover handover = process(Duration.ZERO)) {
+      assertThrows(
+          LuoException.AgentRefused.class,
+          () -> handover.make("cache", MemFdOptions.named("cache").size(8192)));
+      handover.make("cache", OPTIONS).close();
+      assertEquals(1, agent.list().size());
     }
   }
 }

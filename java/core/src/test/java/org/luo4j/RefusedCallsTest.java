@@ -6,9 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -18,8 +23,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Errno;
 import org.luo4j.testing.JniLibrary;
+import org.luo4j.testing.Logged;
 
 /** What is left of a call that the kernel refuses half-way: nothing that is open. */
 class RefusedCallsTest {
@@ -56,8 +63,11 @@ class RefusedCallsTest {
   @Test
   void aKernelWithoutHugeFoliosAllocatesPages() {
     kernel.fail("advise", Errno.EINVAL);
-    try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
+    try (Logged log = new Logged(MemFd.class);
+        MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
       assertTrue(memfd.allocated() >= 8192);
+      assertEquals(1, log.lines().size());
+      assertTrue(log.lines().get(0).contains("without transparent huge pages"), "" + log.lines());
     }
     try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192))) {
       assertEquals(0, memfd.allocated());
@@ -73,8 +83,11 @@ class RefusedCallsTest {
     if (policy == MemFdOptions.ExecPolicy.SYSTEM) {
       assertErrno(Errno.EINVAL, () -> kernel.luo.createMemFd(options));
     } else {
-      try (MemFd memfd = kernel.luo.createMemFd(options)) {
+      try (Logged log = new Logged(MemFd.class);
+          MemFd memfd = kernel.luo.createMemFd(options)) {
         assertFalse(memfd.seals().contains(Seal.EXEC));
+        assertEquals(1, log.lines().size());
+        assertTrue(log.lines().get(0).contains("does not know MFD_" + policy), "" + log.lines());
       }
     }
   }
@@ -135,9 +148,14 @@ class RefusedCallsTest {
       kernel.fail("seals", Errno.EPERM);
       assertErrno(Errno.EPERM, () -> kernel.luo.adoptMemFd(memfd.fd()));
       assertErrno(Errno.EINVAL, () -> kernel.luo.adoptMemFd(session.fd()));
+      for (int errno : new int[] {Errno.ENOTTY, Errno.EINVAL}) {
+        kernel.fail("sessionName", errno);
+        LuoException refused =
+            assertThrows(LuoException.class, () -> kernel.luo.adoptSession(memfd.fd()));
+        assertEquals(errno, refused.errno());
+        assertTrue(refused.getMessage().contains("it is not a LUO session"), "" + refused);
+      }
       assertErrno(Errno.ENOTTY, () -> kernel.luo.adoptSession(memfd.fd()));
-      kernel.fail("sessionName", Errno.EINVAL);
-      assertErrno(Errno.EINVAL, () -> kernel.luo.adoptSession(memfd.fd()));
       kernel.fail("sessionName", Errno.EPERM);
       assertErrno(Errno.EPERM, () -> kernel.luo.adoptSession(session.fd()));
       assertTrue(memfd.isOpen() && session.isOpen());
@@ -157,6 +175,50 @@ class RefusedCallsTest {
     }
   }
 
+  /** The setting of the machine is said where it has huge folios made of nothing. */
+  @Test
+  void aMachineWithoutHugeFoliosIsTold() throws IOException {
+    Path setting = Path.of("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    assumeTrue(Files.isReadable(setting));
+    String policy = Files.readString(setting);
+    boolean isOff = policy.contains("[never]") || policy.contains("[deny]");
+    try (Logged log = new Logged(MemFd.class);
+        MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").size(8192).hugeFolios())) {
+      assertTrue(memfd.allocated() >= 8192);
+      assertEquals(isOff ? 1 : 0, log.lines().size(), "" + log.lines());
+      assertTrue(!isOff || log.lines().get(0).contains("" + setting), "" + log.lines());
+    }
+  }
+
+  @Test
+  void optionsAtTheirLimits() {
+    try (MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test").hugeFolios())) {
+      assertEquals(0, memfd.size(), "of no size nothing is allocated");
+      memfd.position(5);
+      memfd.position(0);
+      assertEquals(0, memfd.position());
+      assertThrows(IllegalArgumentException.class, () -> memfd.allocate(0, 0));
+      assertThrows(IllegalArgumentException.class, () -> memfd.allocate(-1, 1));
+      memfd.allocate(0, 1);
+      memfd.allocate(Long.MAX_VALUE - 4096, 4096);
+      assertEquals(Long.MAX_VALUE, memfd.size());
+      assertThrows(
+          IllegalArgumentException.class, () -> memfd.allocate(Long.MAX_VALUE - 4096, 4097));
+    }
+    assertThrows(NoRoomException.class, () -> MemFd.checkRoom("'cache'", Long.MAX_VALUE));
+    MemFdOptions options = MemFdOptions.named("x".repeat(249));
+    assertEquals(Abi.MFD_CLOEXEC | Abi.MFD_ALLOW_SEALING, options.flags());
+    assertThrows(IllegalArgumentException.class, () -> MemFdOptions.named("x".repeat(250)));
+    assertThrows(IllegalArgumentException.class, () -> MemFdOptions.named("\0x"));
+    int flags = options.flags() | Abi.MFD_HUGETLB;
+    assertEquals(flags, options.hugeTlb(0).flags());
+    assertEquals(flags | 12 << Abi.MFD_HUGE_SHIFT, options.hugeTlb(4096).flags());
+    assertEquals(flags | 30 << Abi.MFD_HUGE_SHIFT, options.hugeTlb(1 << 30).flags());
+    for (long bad : new long[] {2048, 4095, 4097, 6144, -4096, 1}) {
+      assertThrows(IllegalArgumentException.class, () -> options.hugeTlb(bad), "" + bad);
+    }
+  }
+
   // ---- sessions ----
 
   @ParameterizedTest
@@ -172,6 +234,31 @@ class RefusedCallsTest {
 
   private Sessions sessions() {
     return new Sessions(kernel.luo, Duration.ZERO);
+  }
+
+  /** A process that is ending has its name for a moment still. */
+  @Test
+  void aSessionsNameIsWaitedFor() {
+    try (MemFd memory = kernel.luo.createMemFd(MemFdOptions.named("test").size(4096))) {
+      kernel.fail("create cache", Errno.EEXIST);
+      new Sessions(kernel.luo, Duration.ofSeconds(60)).preserve("cache", memory).close();
+      assertEquals(
+          List.of("create cache", "create cache", "preserve in cache"), kernel.takeCalls());
+    }
+  }
+
+  @Test
+  void aSessionSaysWhatItIs() {
+    assertThrows(IllegalArgumentException.class, () -> kernel.luo.createSession("\0cache"));
+    try (MemFd memory = kernel.luo.createMemFd(MemFdOptions.named("test").size(4096))) {
+      try (Session session = sessions().preserve("cache", memory)) {
+        assertEquals("outgoing session 'cache' (fd " + session.fd() + ")", session.toString());
+        kernel.kexecWithoutStore();
+      }
+    }
+    try (Session session = kernel.luo.retrieveSession("cache")) {
+      assertEquals("incoming session 'cache' (fd " + session.fd() + ")", session.toString());
+    }
   }
 
   @Test
@@ -271,6 +358,80 @@ class RefusedCallsTest {
     try (Kept kept = none.make("cache", OPTIONS)) {
       assertEquals(Set.of(), kept.protectsFrom());
       assertEquals(List.of(), kernel.takeCalls());
+    }
+  }
+
+  // ---- what an agent holds ----
+
+  private static final AgentHoldings.Owner OWNER = () -> 5;
+  private final List<String> log = new ArrayList<>();
+
+  private AgentHoldings holdings() {
+    return new AgentHoldings(kernel.luo, new AgentHoldings.Limits(8, 1 << 20), log::add);
+  }
+
+  private String store(AgentHoldings holdings) throws Exception {
+    return holdings.store(1000, "cache", kernel.luo.createMemFd(OPTIONS), OWNER);
+  }
+
+  /** A session of an agent for the first memfd that it held. */
+  private static final String SESSION = AgentHoldings.sessionName(1000, 0, "cache");
+
+  private AgentHoldings nextKernel(String failing) throws Exception {
+    try (AgentHoldings before = holdings()) {
+      assertEquals("", store(before));
+      kernel.kexecWithoutStore();
+    }
+    log.clear();
+    kernel.fail(failing, Errno.EIO);
+    return holdings();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"retrieve ", "retrieve from ", "finish "})
+  void whatDoesNotArriveIsLostAndSaid(String call) throws Exception {
+    try (AgentHoldings holdings = nextKernel(call + SESSION)) {
+      assertEquals(List.of(), holdings.list(0, true));
+      assertEquals(1, log.size());
+      assertTrue(log.get(0).startsWith("lost: MEMFD 'cache' of uid 1000: "), log.get(0));
+      assertEquals(log, holdings.report());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"retrieve from luo4j-agent", "retrieve luo4j-agent"})
+  void withoutTheManifestAllIsLost(String call) throws Exception {
+    try (AgentHoldings holdings = nextKernel(call)) {
+      assertEquals(List.of(), holdings.list(0, true));
+      assertTrue(log.get(0).startsWith("what the previous kernel left is lost: "), log.toString());
+      assertEquals("", store(holdings), "for the next one it works");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"create ", "preserve in "})
+  void whatArrivedIsHeldWhereItCannotBePreservedAgain(String call) throws Exception {
+    try (AgentHoldings holdings = nextKernel(call + SESSION)) {
+      Agent.Held held = holdings.list(1000, false).get(0);
+      assertEquals(Agent.Kind.MEMFD, held.kind());
+      assertFalse(held.survivesKexec());
+      assertTrue(held.note().contains("EIO"), held.note());
+      assertTrue(log.get(0).contains("; it will not survive the next one: "), log.get(0));
+      assertEquals(List.of(), holdings.preserveAll(), "before the kexec it is tried again");
+      assertTrue(holdings.list(1000, false).get(0).survivesKexec());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"create luo4j-agent", "preserve in luo4j-agent", "truncate"})
+  void withoutAManifestNothingSurvivesAndItIsSaid(String call) throws Exception {
+    kernel.fail(call, Errno.EIO);
+    try (AgentHoldings holdings = holdings()) {
+      assertTrue(holdings.whyNoKexec().contains("EIO"), holdings.whyNoKexec());
+      assertEquals(holdings.whyNoKexec(), store(holdings));
+      assertEquals(
+          "nothing will survive a kexec, only restarts of its owner: " + holdings.whyNoKexec(),
+          log.get(log.size() - 1));
     }
   }
 }

@@ -20,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.luo4j.internal.bridge.Errno;
 import org.luo4j.testing.JniLibrary;
+import org.luo4j.testing.Logged;
 
 /** Memory that systemd keeps together with the session that preserves it. */
 class SystemdKeeperTest {
@@ -291,7 +292,10 @@ class SystemdKeeperTest {
   @Test
   void aStoreWithoutRoomForTheSessionKeepsTheMemory() {
     kernel.room = 1;
-    try (Kept kept = process().make("cache", OPTIONS)) {
+    try (Logged log = new Logged(SystemdKeeper.class);
+        Kept kept = process().make("cache", OPTIONS)) {
+      assertEquals(1, log.lines().size());
+      assertTrue(log.lines().get(0).contains("FileDescriptorStoreMax=1"), "" + log.lines());
       assertNull(kept.session());
       assertFalse(kept.protectsFrom().contains(Loss.KEXEC));
       assertEquals(List.of(STORE), calls());
@@ -302,7 +306,10 @@ class SystemdKeeperTest {
   @ValueSource(strings = {"create cache", "preserve in cache"})
   void memoryThatCannotBePreservedIsKept(String call) {
     kernel.fail(call, Errno.ENOSPC);
-    try (Kept kept = process().make("cache", OPTIONS)) {
+    try (Logged log = new Logged(SystemdKeeper.class);
+        Kept kept = process().make("cache", OPTIONS)) {
+      assertEquals(
+          List.of("WARNING luo4j: 'cache' is not preserved at birth"), log.lines(), "said once");
       assertNull(kept.session());
       assertFalse(kept.protectsFrom().contains(Loss.KEXEC));
       assertEquals(Set.of("cache"), kernel.store.keySet());
@@ -360,5 +367,33 @@ class SystemdKeeperTest {
       assertEquals(Set.of("aside", "aside.session"), kernel.store.keySet());
     }
     assertFalse(kept.memory().isOpen());
+  }
+
+  /** It is not locked either: the next try gets it. */
+  @Test
+  void foundMemoryWhoseSessionCannotBeStoredStaysInTheStore() {
+    make(5);
+    kernel.lose("cache.session");
+    kernel.fail(STORE_SESSION, Errno.EAGAIN);
+    Handover handover = process();
+    assertThrows(LuoException.class, () -> handover.find("cache"));
+    assertEquals(Set.of("cache"), kernel.store.keySet());
+    try (Kept kept = process().find("cache").orElseThrow()) {
+      assertEquals(5, number(kept));
+    }
+  }
+
+  @Test
+  void arrivedMemoryThatAnotherHasStaysInTheStore() {
+    make(5);
+    kernel.kexec();
+    kernel.lose("cache");
+    kernel.fail("create cache", Errno.EEXIST);
+    assertThrows(LuoException.OwnerAlive.class, () -> process().find("cache"));
+    assertEquals(Set.of("cache"), kernel.store.keySet());
+    try (Kept kept = process().find("cache").orElseThrow()) {
+      assertEquals(5, number(kept));
+      assertEquals(Kept.Origin.KEPT, kept.origin());
+    }
   }
 }

@@ -270,6 +270,8 @@ class SystemdTest {
       systemd.remove("b");
       systemd.store("d", memfd);
       assertThrows(IllegalStateException.class, () -> systemd.store("e", memfd));
+      assertThrows(IllegalArgumentException.class, () -> systemd.store("a:b", memfd));
+      assertThrows(IllegalArgumentException.class, () -> systemd.status("\nREADY=1"));
     }
   }
 

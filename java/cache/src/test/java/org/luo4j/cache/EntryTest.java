@@ -147,7 +147,11 @@ class EntryTest {
     write(bytes(300, 1), bytes(30, 3), 0);
     for (int[] lengths :
         new int[][] {
-          {-1, 30}, {300, -1}, {Integer.MAX_VALUE, Integer.MAX_VALUE}, {Integer.MIN_VALUE, 30}
+          {-1, 30},
+          {300, -1},
+          {300, Integer.MAX_VALUE},
+          {Integer.MAX_VALUE, Integer.MAX_VALUE},
+          {Integer.MIN_VALUE, 30}
         }) {
       memory.putInt(AT + 12, lengths[0]);
       memory.putInt(AT + 16, lengths[1]);

@@ -149,6 +149,7 @@ class OpeningTest {
     try (WarmCache<String, String> cache = open()) {
       assertEquals(0, cache.size());
       assertEquals(CREATED + 5000, left().getLong(CacheFormat.LATEST_AT));
+      assertEquals(0, cache.size());
     }
     now += 5000;
     open().close();

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.luo4j.internal.emulator.Calls.ok;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -72,6 +73,24 @@ class FaultInjectionTest {
     try (Emulator next = Emulator.open(folder)) {
       assertEquals(2, next.bootNumber());
       ok(Calls.retrieve(next, "good"));
+    }
+  }
+
+  /** The memfd is as it was: it can be resized, and preserved in another session. */
+  @Test
+  void memoryThatCouldNotBePreservedIsNotFrozen() throws Exception {
+    Path folder = temporary.resolve("machine");
+    try (Emulator old = Emulator.open(folder)) {
+      int bad = ok(Calls.create(old, "bad"));
+      int good = ok(Calls.create(old, "good"));
+      int memory = Calls.memfd(old, 8192);
+      Path manifest = Damage.only(folder, "s-" + Manifest.hexName(Calls.field("bad")));
+      Files.delete(manifest);
+      Files.createDirectories(manifest.resolve("in the way")); // so that it cannot be replaced
+      assertEquals(-Errno.EIO, old.preserve(bad, memory, 1));
+      ok(old.truncate(memory, 4096));
+      ok(old.preserve(good, memory, 1));
+      assertEquals(-Errno.EPERM, old.truncate(memory, 8192));
     }
   }
 }

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What lookups make of entries that are whole, damaged, dead and expired, in unguarded memory. */
+class ReaderTest {
+
+  private static final CacheFormat.Layout LAYOUT = CacheFormat.Layout.of(64 << 10, 64);
+
+  @TempDir Path folder;
+  private Scene scene;
+
+  @BeforeEach
+  void open() throws IOException {
+    scene = new Scene(folder.resolve("scene"), LAYOUT);
+    for (int i = 0; i < 20; i++) {
+      scene.put("key" + i, Scene.value(i, 40 + i));
+    }
+  }
+
+  @AfterEach
+  void close() {
+    scene.close();
+    scene = null;
+  }
+
+  private CacheImage.Item item(String key) {
+    return scene.image().item(key);
+  }
+
+  private byte[] read(String key) {
+    return scene.reader.read(
+        Scene.bytes(key),
+        scene.hash(key),
+        value -> {
+          byte[] bytes = new byte[value.remaining()];
+          value.get(bytes);
+          return bytes;
+        });
+  }
+
+  private long corrupt() {
+    return scene.reader.corrupt.sum();
+  }
+
+  private void flip(int at) {
+    scene.region.putByte(at, (byte) (scene.region.getByte(at) ^ 1));
+  }
+
+  @Test
+  void aWholeEntryIsFound() {
+    assertArrayEquals(Scene.value(7, 47), scene.get("key7"));
+    assertArrayEquals(Scene.value(7, 47), read("key7"));
+    assertNull(scene.get("none"));
+    assertNull(read("none"));
+    assertEquals(0, corrupt());
+  }
+
+  /** Where a page that cannot be had may read as anything no value is given unverified. */
+  @Test
+  void aDamagedValueIsAMissAndCounted() {
+    flip(item("key7").at() + 30);
+    assertNull(scene.get("key7"));
+    assertEquals(1, corrupt());
+    assertNull(read("key7"));
+    assertEquals(2, corrupt());
+    assertNull(scene.get("none"));
+    assertEquals(2, corrupt());
+  }
+
+  /** The same of one that an earlier process wrote; also its expiry is covered. */
+  @ParameterizedTest
+  @ValueSource(ints = {4, 30})
+  void anOldEntryIsVerifiedOnce(int at) {
+    int damaged = item("key7").at() + at;
+    scene.reopen();
+    assertArrayEquals(Scene.value(7, 47), scene.get("key7"));
+    flip(damaged);
+    assertNull(scene.get("key7"), "its value is verified at each lookup");
+    scene.reopen();
+    assertNull(scene.get("key7"));
+    assertEquals(1, corrupt());
+  }
+
+  @Test
+  void anEntryIsCopiedByTheSlotThatNamesIt() {
+    CacheImage.Item item = item("key7");
+    Reader.Copy copy = scene.reader.entryAt(item.place());
+    assertArrayEquals(Scene.bytes("key7"), copy.key());
+    assertArrayEquals(Scene.value(7, 47), copy.value());
+    assertEquals(0, copy.expiry());
+    scene.remove("key7");
+    assertNull(scene.reader.entryAt(item.place()));
+    assertEquals(0, corrupt());
+  }
+
+  @Test
+  void whatHasExpiredIsNotCopied() {
+    scene.put("ends", Scene.value(1, 40), scene.reader.clock.after(100));
+    CacheImage.Item item = item("ends");
+    assertEquals(item.expiry(), scene.reader.entryAt(item.place()).expiry());
+    scene.now += 200;
+    assertNull(scene.reader.entryAt(item.place()));
+    assertNull(scene.get("ends"));
+    assertNull(read("ends"));
+    assertEquals(0, corrupt());
+    assertTrue(scene.reader.isExpired(item.at()));
+    assertFalse(scene.reader.isExpired(item("key7").at()));
+  }
+
+  @Test
+  void aSlotIsVerified() {
+    CacheImage.Item item = item("key7");
+    assertEquals((12 + 4 + 47 + 7) / 8 * 8, scene.reader.verify(item.place()));
+    flip(item.at() + 30);
+    assertEquals(-1, scene.reader.verify(item.place()));
+    flip(item.at() + 30);
+    int check = scene.region.getInt(item.at());
+    scene.region.putInt(item.at(), 0);
+    assertEquals(-1, scene.reader.verify(item.place()), "it is dead");
+    scene.region.putInt(item.at(), check);
+    assertTrue(scene.reader.verify(item.place()) > 0);
+    long empty = LAYOUT.index();
+    while (scene.memory.getLong(empty) != 0) {
+      empty += 8;
+    }
+    assertEquals(0, scene.reader.verify(empty));
+    scene.memory.putLong(empty, item.slot() ^ 1L << 63);
+    assertEquals(-1, scene.reader.verify(empty), "it has another's tag");
+  }
+
+  @Test
+  void slotsAreGoneThrough() {
+    int found = 0;
+    long place = scene.reader.nextSlot(0);
+    while (place >= 0) {
+      found++;
+      assertTrue(scene.reader.verify(place) > 0);
+      place = scene.reader.nextSlot(place + 8);
+    }
+    assertEquals(20, found);
+  }
+
+  /** Up to three are counted, by which an entry is kept when its ring is cleaned. */
+  @Test
+  void lookupsAreCountedInTheSlot() {
+    for (int uses = 0; uses < 5; uses++) {
+      long slot = scene.memory.getLong(item("key7").place());
+      assertEquals(Math.min(uses, 3), slot >>> Index.USES_SHIFT & 3);
+      scene.get("key7");
+    }
+    read("key8");
+    assertEquals(1, scene.memory.getLong(item("key8").place()) >>> Index.USES_SHIFT & 3);
+  }
+
+  @Test
+  void whoReadsInPlaceIsKnown() {
+    assertFalse(Reader.isInRead());
+    assertEquals(List.of(), Reader.threadsInRead());
+    String name = Thread.currentThread().getName();
+    boolean[] seen = new boolean[2];
+    scene.reader.read(
+        Scene.bytes("key7"),
+        scene.hash("key7"),
+        value -> {
+          seen[0] = Reader.isInRead();
+          seen[1] = Reader.threadsInRead().contains("'" + name + "'");
+          return 1;
+        });
+    assertTrue(seen[0]);
+    assertTrue(seen[1]);
+  }
+
+  /** A page that could not be had under a put: what was written is not in the memory. */
+  @Test
+  void aPutThatIsNotInTheMemoryIsToldWhereNothingGuardsIt() {
+    scene.memory.record();
+    // The stores of a new entry: expiry, lengths, padding, key, value; then its check.
+    scene.memory.interrupt(
+        4,
+        () -> {
+          long head = scene.reader.small.head();
+          long at = scene.reader.small.offset(head);
+          scene.region.putByte(at + 12 + 5, (byte) 99);
+        });
+    assertThrows(MemoryLostException.class, () -> scene.put("fresh", Scene.value(1, 51)));
+    assertNull(scene.get("fresh"));
+  }
+
+  /** The function gets a copy: what it reads does not change under it. */
+  @Test
+  void aReaderInPlaceGetsAVerifiedCopy() {
+    ByteBuffer[] given = new ByteBuffer[1];
+    scene.reader.read(
+        Scene.bytes("key7"),
+        scene.hash("key7"),
+        value -> {
+          given[0] = value;
+          return 1;
+        });
+    flip(item("key7").at() + 30);
+    byte[] bytes = new byte[47];
+    given[0].get(bytes);
+    assertArrayEquals(Scene.value(7, 47), bytes);
+    assertTrue(given[0].isReadOnly());
+  }
+}
