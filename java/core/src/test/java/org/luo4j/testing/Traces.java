@@ -77,6 +77,15 @@ final class Traces {
   /** The word that names the boot, 8 bytes, which an emulated process maps for as long. */
   private static final Pattern EMULATED_BOOT = Pattern.compile(".*/boot( \\(deleted\\))?");
 
+  /**
+   * The inode of the file whose lock the JVM has from its start on. It is known by name, as one
+   * look at /proc/locks may miss a lock while others come and go.
+   */
+  private static final String PERFORMANCE_DATA =
+      inode(
+          Path.of("/tmp/hsperfdata_" + System.getProperty("user.name"))
+              .resolve(Long.toString(ProcessHandle.current().pid())));
+
   private static final Pattern LIBRARY =
       Pattern.compile(".*(\\.so|\\.jsa|/jna\\d+\\.tmp)( \\(deleted\\))?");
 
@@ -284,13 +293,22 @@ final class Traces {
         names = names == null ? namesOfInodes() : names;
         String inode = words[5].substring(words[5].lastIndexOf(':') + 1);
         String name = names.getOrDefault(inode, "a file without a descriptor");
-        if (!EMULATED.matcher(name).matches()) {
+        if (!EMULATED.matcher(name).matches() && !inode.equals(PERFORMANCE_DATA)) {
           String lock = String.join(" ", List.of(words).subList(1, words.length));
           found.put(lock, "lock " + lock + " on " + name);
         }
       }
     }
     return found;
+  }
+
+  /** Empty where there is no such file. */
+  private static String inode(Path file) {
+    try {
+      return Files.getAttribute(file, "unix:ino").toString();
+    } catch (IOException | UnsupportedOperationException none) {
+      return "";
+    }
   }
 
   private static Map<String, String> namesOfInodes() {
