@@ -3,6 +3,7 @@ package org.luo4j.cache;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.function.BooleanSupplier;
 
 /**
  * Readers of memory that is used again: what the writer gives up is not written over before every
@@ -121,15 +122,19 @@ final class Pins {
   /**
    * Waits until every stripe that is held now has been given back. They are held for the length of
    * an overwrite, in which no code of a user's runs. To be called by the thread that may advance.
+   *
+   * @param areGivenBack is asked now and then whether they still will be; where not this returns
    */
-  void awaitHolds() {
+  void awaitHolds(BooleanSupplier areGivenBack) {
     for (int stripe = 0; stripe < STRIPES; stripe++) {
       int at = (stripe + 1) * DISTANCE;
       for (int tries = 0; !COUNT.compareAndSet(holds, at, 0L, ENDED); tries++) {
         if (tries < 100) {
           Thread.onSpinWait();
-        } else {
+        } else if (tries % 1000 > 0 || areGivenBack.getAsBoolean()) {
           Thread.yield();
+        } else {
+          return;
         }
       }
       release(stripe);

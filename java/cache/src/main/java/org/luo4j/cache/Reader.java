@@ -112,6 +112,14 @@ final class Reader {
     }
   }
 
+  /**
+   * Waits for the end of the overwrites that are under way. Without a guard the error of a fault
+   * may have ended one at any point: then the memory is gone.
+   */
+  void awaitOverwrites() {
+    pins.awaitHolds(() -> memory.isGuarded() || memory.isSound());
+  }
+
   /** What to throw for what was thrown: without a guard memory that is gone is an error. */
   private RuntimeException lost(Throwable thrown) {
     if (!memory.isSound() || !memory.isGuarded()) {

@@ -690,7 +690,7 @@ final class Writer {
   private void stopOverwrites() {
     small.forbidReuse();
     main.forbidReuse();
-    reader.pins.awaitHolds();
+    reader.awaitOverwrites();
   }
 
   /**
