@@ -269,15 +269,20 @@ final class ChannelFile extends OwnedFile {
     Map<String, Boolean> register = register();
     synchronized (register) {
       if (!closed) {
-        // In this order, so that it can be done again where an error of the JVM ends it halfway.
+        // An error of the JVM that meets this thread halfway leaves it to be done again.
         try {
-          channel.close();
+          Uninterrupted.apart(
+              () -> {
+                channel.close();
+                return true;
+              });
         } catch (IOException e) {
-          throw new UncheckedIOException(e);
-        } finally {
           register.remove(key);
           closed = true;
+          throw new UncheckedIOException(e);
         }
+        register.remove(key);
+        closed = true;
       }
     }
   }

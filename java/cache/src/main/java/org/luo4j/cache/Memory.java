@@ -115,11 +115,6 @@ class Memory {
     return slices == null ? closed() : new MemoryLostException(cause);
   }
 
-  /** Whether the memory was lost: not {@link #isSound}. */
-  boolean isGone() {
-    return !isSound();
-  }
-
   boolean isOpen() {
     return slices != null;
   }
@@ -253,7 +248,7 @@ class Memory {
 
   boolean compareAndSetLong(long offset, long expected, long value) {
     ByteBuffer slice = slice(offset);
-    boolean done = compareAndSetLong(slice, index(offset), expected, value);
+    boolean done = exchange(slice, index(offset), expected, value);
     Reference.reachabilityFence(slice);
     return done;
   }
@@ -262,7 +257,7 @@ class Memory {
    * As {@link #compareAndSetLong(long, long, long)}, in a slice. Without a guard it is made of a
    * read and a store under a lock: a fault in the JVM's own code for it ends the JVM.
    */
-  boolean compareAndSetLong(ByteBuffer slice, int index, long expected, long value) {
+  boolean exchange(ByteBuffer slice, int index, long expected, long value) {
     if (guarded) {
       return LONG.compareAndSet(slice, index, expected, value);
     }

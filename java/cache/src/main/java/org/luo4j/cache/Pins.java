@@ -123,19 +123,18 @@ final class Pins {
    * Waits until every stripe that is held now has been given back. They are held for the length of
    * an overwrite, in which no code of a user's runs. To be called by the thread that may advance.
    *
-   * @param isGone whether the memory is gone, of which the JVM may have told a thread in any place,
-   *     so that it did not give its stripe back: then nothing is waited for
+   * @param areGivenBack is asked now and then whether they still will be; where not this returns
    */
-  void awaitHolds(BooleanSupplier isGone) {
+  void awaitHolds(BooleanSupplier areGivenBack) {
     for (int stripe = 0; stripe < STRIPES; stripe++) {
       int at = (stripe + 1) * DISTANCE;
       for (int tries = 0; !COUNT.compareAndSet(holds, at, 0L, ENDED); tries++) {
         if (tries < 100) {
           Thread.onSpinWait();
-        } else if (isGone.getAsBoolean()) {
-          return;
-        } else {
+        } else if (tries % 1000 > 0 || areGivenBack.getAsBoolean()) {
           Thread.yield();
+        } else {
+          return;
         }
       }
       release(stripe);

@@ -112,6 +112,14 @@ final class Reader {
     }
   }
 
+  /**
+   * Waits for the end of the overwrites that are under way. Without a guard the error of a fault
+   * may have ended one at any point: then the memory is gone.
+   */
+  void awaitOverwrites() {
+    pins.awaitHolds(() -> memory.isGuarded() || memory.isSound());
+  }
+
   /** What to throw for what was thrown: without a guard memory that is gone is an error. */
   private RuntimeException lost(Throwable thrown) {
     if (!memory.isSound() || !memory.isGuarded()) {
@@ -310,7 +318,7 @@ final class Reader {
             }
             if ((slot & USES_MASK) != USES_MASK) {
               // Counts a use, up to three. A lost race loses a count.
-              memory.compareAndSetLong(slots, i, slot, slot + (1L << USES_SHIFT));
+              memory.exchange(slots, i, slot, slot + (1L << USES_SHIFT));
             }
             return at;
           }

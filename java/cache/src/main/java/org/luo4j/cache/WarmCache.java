@@ -94,6 +94,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Guarded by {@link #closing}. */
   private boolean closed;
 
+  /** Whether {@link #close} has found the memory lost, without a guard. Guarded by closing. */
+  private boolean lost;
+
   /** Null unless statistics are recorded. */
   private final @Nullable LongAdder hits;
 
@@ -1379,6 +1382,17 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether threads may have ended, by the error of a fault, without giving back what they held.
+   */
+  private boolean isLost() {
+    try {
+      return !reader.memory.isGuarded() && !reader.memory.isSound();
+    } catch (InternalError e) {
+      return true;
+    }
+  }
+
   private void closeOnce() {
     synchronized (closing) {
       if (closed) {
@@ -1387,11 +1401,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
       boolean locked = lockToClose();
       try {
         reader.pins.end();
-        reader.pins.awaitHolds(reader.memory::isGone);
-        awaitReads();
+        lost = lost || isLost();
+        if (!lost) {
+          reader.awaitOverwrites();
+          awaitReads();
+        }
         // Without the lock a change is under way, as in a process that is killed: the next open
         // finishes it.
-        if (locked && reader.memory.isOpen() && reader.memory.isSound()) {
+        if (locked && !lost && reader.memory.isOpen() && reader.memory.isSound()) {
           reader.clock.store();
           region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.CLOSED);
         }

@@ -690,8 +690,7 @@ final class Writer {
   private void stopOverwrites() {
     small.forbidReuse();
     main.forbidReuse();
-    reader.pins.awaitHolds(memory::isGone);
-    memory.checkSound();
+    reader.awaitOverwrites();
   }
 
   /**

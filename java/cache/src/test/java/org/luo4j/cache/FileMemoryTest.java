@@ -253,6 +253,7 @@ class FileMemoryTest {
 
   @Test
   void anOpenThatFailsGivesTheFileUp() throws IOException {
+    Files.write(file(), filled(SIZE, 4));
     Files.write(aside(), filled(SIZE, 3));
     Files.createDirectories(swap().resolve("not empty"));
     assertThrows(DirectoryNotEmptyException.class, () -> open(SIZE));
@@ -272,22 +273,36 @@ class FileMemoryTest {
     try (FileMemory memory = open(TOO_MUCH)) {
       assertThrows(NoRoomException.class, memory::setAside);
     }
-    assertEquals(List.of("cache.refused"), names());
-    assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(aside()), "the next open takes it back");
-    Files.write(file(), filled(SIZE, 5));
+    assertEquals(List.of("cache"), names());
+    assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(file()), "the next open finds it");
     try (FileMemory memory = open(TOO_MUCH)) {
       assertThrows(NoRoomException.class, memory::replace);
     }
-    assertEquals(List.of("cache.refused"), names());
+    assertEquals(List.of(), names());
   }
 
   /** What is set aside says that it has enough, and has not: it is a file of holes. */
   @Test
   void whatIsSetAsideGivesWayWhereThatMakesRoom() throws IOException {
     try (RandomAccessFile sparse = new RandomAccessFile(aside().toFile(), "rw")) {
-      sparse.setLength(TOO_MUCH);
+      sparse.setLength(TOO_MUCH + 4096);
     }
     assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
     assertEquals(List.of(), names());
+  }
+
+  /** So that it is not deleted to make room for memory that is not needed. */
+  @Test
+  void whatIsSetAsideAndMayFitIsLookedAtBeforeMemoryIsMade() throws IOException {
+    for (boolean fits : new boolean[] {true, false}) {
+      Files.write(aside(), filled(SIZE, 3));
+      try (FileMemory memory = open(SIZE)) {
+        assertEquals(0, Files.size(file()));
+        assertEquals(fits, memory.takeBack(region -> fits));
+        assertEquals(SIZE, Files.size(file()));
+        assertEquals(fits ? 3 : 0, memory.region().getByte(7));
+      }
+      Files.delete(file());
+    }
   }
 }
