@@ -28,16 +28,26 @@ final class Room {
   /** Types of file systems whose files lie in memory. */
   static final Set<String> MEMORY_FILE_SYSTEMS = Set.of("tmpfs", "ramfs", "devtmpfs");
 
+  /** What memory leaves of a cgroup's limit, so that the JVM is not killed as soon as it grows. */
+  private static final long SPARE = 32 << 20;
+
   private final Path proc;
   private final Path cgroups;
+  private final long spare;
 
   Room() {
-    this(Path.of("/proc"), Path.of("/sys/fs/cgroup"));
+    this(Path.of("/proc"), Path.of("/sys/fs/cgroup"), SPARE);
   }
 
-  Room(Path proc, Path cgroups) {
+  /**
+   * Sees a machine by its files.
+   *
+   * @param spare bytes of a cgroup's limit that are not given
+   */
+  Room(Path proc, Path cgroups, long spare) {
     this.proc = proc;
     this.cgroups = cgroups;
+    this.spare = spare;
   }
 
   /**
@@ -56,9 +66,14 @@ final class Room {
           "make the memory smaller, or end what else takes memory");
     }
     OptionalLong cgroup = cgroupBytes();
-    if (cgroup.isPresent() && cgroup.getAsLong() < bytes) {
+    long available = Math.max(0, cgroup.orElse(Long.MAX_VALUE) - spare);
+    if (cgroup.isPresent() && available < bytes) {
       throw new NoRoomException(
-          what, bytes, cgroup.getAsLong(), "this process's cgroup", CGROUP_REMEDY);
+          what,
+          bytes,
+          available,
+          "this process's cgroup",
+          CGROUP_REMEDY + "; " + (spare >> 20) + " MiB of it are left to the JVM");
     }
   }
 

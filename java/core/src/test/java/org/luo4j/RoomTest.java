@@ -27,7 +27,11 @@ class RoomTest {
 
   @BeforeEach
   void open() {
-    room = new Room(folder.resolve("proc"), folder.resolve("cgroup"));
+    room = room(0);
+  }
+
+  private Room room(long spare) {
+    return new Room(folder.resolve("proc"), folder.resolve("cgroup"), spare);
   }
 
   private void write(String file, String text) throws IOException {
@@ -124,6 +128,20 @@ class RoomTest {
     assertTrue(e.getMessage().contains("this process's cgroup has 500000 left"), e.getMessage());
     assertTrue(e.getMessage().contains("memory.max"), e.getMessage());
     assertTrue(e.getMessage().contains("MemoryMax="), e.getMessage());
+  }
+
+  @Test
+  void aPartOfTheLimitIsLeftToTheJvm() throws IOException {
+    write("proc/self/cgroup", "0::/app\n");
+    cgroup("/app", "100000000", 0, 0);
+    room = room(32 << 20);
+    room.checkMemory("what is made", 100_000_000 - (32 << 20));
+    NoRoomException e = refused(100_000_001 - (32 << 20));
+    assertEquals(100_000_000 - (32 << 20), e.available());
+    assertTrue(e.getMessage().contains("32 MiB of it are left to the JVM"), e.getMessage());
+    cgroup("/app", "100000000", 90_000_000, 0);
+    assertEquals(0, refused(1).available());
+    room.checkMemory("nothing more", 0);
   }
 
   @Test
