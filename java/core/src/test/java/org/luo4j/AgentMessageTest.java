@@ -212,8 +212,15 @@ class AgentMessageTest {
   void aReasonIsCutBetweenCharacters() {
     int most = AgentMessage.TEXT_MAX;
     int[][] characters = {
-      {0x7F, 1}, {0x80, 2}, {0x7FF, 2}, {0x800, 3}, {0xD7FF, 3}, {0xE000, 3}, {0xFFFF, 3},
-      {0x10000, 4}, {0x10FFFF, 4}
+      {0x7F, 1},
+      {0x80, 2},
+      {0x7FF, 2},
+      {0x800, 3},
+      {0xD7FF, 3},
+      {0xE000, 3},
+      {0xFFFF, 3},
+      {0x10000, 4},
+      {0x10FFFF, 4}
     };
     for (int[] each : characters) {
       String character = Character.toString(each[0]);
@@ -230,7 +237,8 @@ class AgentMessageTest {
     assertEquals("?x", AgentMessage.refused(1, "\uD800x").text());
   }
 
-  private static AgentMessage with(AgentMessage.Type type, String text, String initrd, String line) {
+  private static AgentMessage with(
+      AgentMessage.Type type, String text, String initrd, String line) {
     return new AgentMessage(type, Agent.Kind.NOTHING, false, 0, 0, 1, "", text, initrd, line);
   }
 
@@ -257,8 +265,7 @@ class AgentMessageTest {
       bytes[4] = (byte) version;
       assertEquals(
           "its version is " + version + ", not 1",
-          assertThrows(
-                  AgentMessage.Malformed.class, () -> AgentMessage.of(bytes, bytes.length))
+          assertThrows(AgentMessage.Malformed.class, () -> AgentMessage.of(bytes, bytes.length))
               .getMessage());
     }
   }

@@ -503,16 +503,12 @@ class RefusedCallsTest {
         new AgentHoldings(kernel.luo, new AgentHoldings.Limits(8, 8192), log::add)) {
       MemFdOptions empty = MemFdOptions.named("empty");
       assertEquals("", holdings.store(1, "empty", kernel.luo.createMemFd(empty), OWNER));
-      assertEquals(
-          "", holdings.store(1, "a", kernel.luo.createMemFd(empty.size(4096)), OWNER));
-      assertEquals(
-          "", holdings.store(1, "b", kernel.luo.createMemFd(empty.size(4096)), OWNER));
+      assertEquals("", holdings.store(1, "a", kernel.luo.createMemFd(empty.size(4096)), OWNER));
+      assertEquals("", holdings.store(1, "b", kernel.luo.createMemFd(empty.size(4096)), OWNER));
       try (MemFd more = kernel.luo.createMemFd(empty.size(1))) {
-        assertThrows(
-            AgentHoldings.Refused.class, () -> holdings.store(1, "c", more, OWNER));
+        assertThrows(AgentHoldings.Refused.class, () -> holdings.store(1, "c", more, OWNER));
       }
-      assertEquals(
-          "", holdings.store(2, "a", kernel.luo.createMemFd(empty.size(8192)), OWNER));
+      assertEquals("", holdings.store(2, "a", kernel.luo.createMemFd(empty.size(8192)), OWNER));
       assertEquals(
           "", holdings.store(3, "c", kernel.luo.createMemFd(empty), OWNER), "nothing is held");
     }

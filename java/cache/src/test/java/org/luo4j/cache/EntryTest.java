@@ -102,7 +102,8 @@ class EntryTest {
     assertEquals(5, Entry.expiry(memory, AT));
     assertEquals(ByteBuffer.wrap(value), Entry.view(memory, AT));
     assertTrue(Entry.view(memory, AT).isDirect(), "in place");
-    boolean isShort = size != 24 + keyLength + valueLength && keyLength < 256 && valueLength < 1 << 23;
+    boolean isShort =
+        size != 24 + keyLength + valueLength && keyLength < 256 && valueLength < 1 << 23;
     assertEquals(isShort, Entry.isShort(memory, AT));
     assertEquals(isShort, Entry.isShort(key, value));
     assertEquals(Entry.hash(key, 7), Entry.hash(memory, AT, 7));
