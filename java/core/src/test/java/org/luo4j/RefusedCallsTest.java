@@ -19,6 +19,7 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -532,6 +533,23 @@ class RefusedCallsTest {
       Session session = kernel.luo.createSession("mine");
       assertEquals(holdings.whyNoKexec(), holdings.store(1, "mine", session, OWNER));
       assertTrue(holdings.whyNoKexec().contains("EIO"));
+    }
+  }
+
+  // ---- files ----
+
+  @Test
+  void aFileThatCannotBeAllocatedIsWhatItWas(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("cache");
+    try (NativeFile owned = NativeFile.tryOpen(kernel.luo.system(), file, true, false)) {
+      for (int size = 0; size <= 8192; size += 8192) {
+        kernel.fail("allocate", Errno.EIO);
+        int more = size + 4096;
+        assertThrows(IOException.class, () -> owned.reserve(more));
+        assertEquals(size, owned.size());
+        owned.reserve(8192);
+        assertEquals(8192, owned.size());
+      }
     }
   }
 }

@@ -336,4 +336,13 @@ class OpeningTest {
       assertArrayEquals(key, cache.getIfPresent(key));
     }
   }
+
+  @Test
+  void theTimeOfACloseIsStored() throws IOException {
+    try (WarmCache<String, String> cache = open()) {
+      now += 700;
+      assertEquals(0, cache.size());
+    }
+    assertEquals(CREATED + 700, left().getLong(CacheFormat.LATEST_AT));
+  }
 }

@@ -99,4 +99,20 @@ class FaultInjectionTest {
       assertEquals(-Errno.EPERM, old.truncate(memory, 8192));
     }
   }
+
+  /** Its bytes may be many, and the session may stay open for long. */
+  @Test
+  void whatWasNotRetrievedIsDeletedByTheFinish() throws Exception {
+    Path folder = temporary.resolve("machine");
+    Emulator old = Emulator.open(folder);
+    int outgoing = ok(Calls.create(old, "cache"));
+    ok(old.preserve(outgoing, Calls.memfd(old, 4096), 7));
+    assertEquals(0, old.kexec());
+    try (Emulator next = Emulator.open(folder)) {
+      int incoming = ok(Calls.retrieve(next, "cache"));
+      Path data = Damage.only(folder, "7.data");
+      ok(next.finish(incoming));
+      assertFalse(Files.exists(data));
+    }
+  }
 }
