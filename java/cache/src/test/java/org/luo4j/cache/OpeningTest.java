@@ -298,8 +298,7 @@ class OpeningTest {
     Files.write(aside(), bytes.array());
     try (Logged log = new Logged(WarmCache.class);
         WarmCache<String, String> cache = open(CAPACITY, OnRefusal.FAIL)) {
-      assertEquals(
-          List.of("INFO a cache was taken back: " + cache.start().reason()), log.lines());
+      assertEquals(List.of("INFO a cache was taken back: " + cache.start().reason()), log.lines());
       assertEquals(kind, cache.start().kind());
       assertEquals(
           "in " + file() + ", which had been set aside as " + aside(), cache.start().reason());
