@@ -4,6 +4,7 @@ package org.luo4j;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
@@ -15,6 +16,8 @@ import java.util.List;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.internal.bridge.Errno;
+import org.luo4j.testing.JniLibrary;
 
 /** What an agent leaves to the next kernel's. */
 class AgentManifestTest {
@@ -143,5 +146,77 @@ class AgentManifestTest {
     crc.update(copy, 32, copy.length - 32);
     buffer(copy).putInt(28, (int) crc.getValue());
     return copy;
+  }
+
+  private static AgentManifest.Entry entry(String name, String session) {
+    return new AgentManifest.Entry(1, name, Agent.Kind.MEMFD, session, 0);
+  }
+
+  /** To the last byte. */
+  @Test
+  void aCopyMayBeFull() {
+    List<AgentManifest.Entry> entries = new ArrayList<>();
+    int left = AgentManifest.COPY_BYTES - 32;
+    for (int i = 0; left >= 2 * (16 + 255 + 1); i++) {
+      String name = "n".repeat(200) + i;
+      entries.add(entry(name, "s"));
+      left -= 16 + name.length() + 1;
+    }
+    entries.add(entry("m".repeat(255), "s"));
+    left -= 16 + 255 + 1;
+    entries.add(entry("x".repeat(left - 16 - 1), "s"));
+    byte[] copy = AgentManifest.copy(1, entries);
+    assertEquals(AgentManifest.COPY_BYTES, copy.length);
+    assertEquals(entries, AgentManifest.parse(copy).entries());
+    entries.set(entries.size() - 1, entry("x".repeat(left - 16 - 1), "ss"));
+    assertNull(AgentManifest.copy(1, entries));
+    LiveUpdate luo = Emulated.in(folder);
+    try (MemFd memfd = memfd(luo);
+        AgentManifest manifest = new AgentManifest(memfd.duplicate())) {
+      assertTrue(manifest.write(TWO));
+      assertFalse(manifest.write(entries));
+      assertEquals(TWO, AgentManifest.read(memfd).entries(), "what was written last stays");
+    }
+  }
+
+  @Test
+  void theFirstSequenceIsOne() {
+    byte[] copy = AgentManifest.copy(0, TWO);
+    assertEquals(0, AgentManifest.parse(copy).sequence());
+    LiveUpdate luo = Emulated.in(folder);
+    try (MemFd memfd = memfd(luo);
+        MemoryRegion region = memfd.map()) {
+      region.put(0, copy);
+      assertEquals(TWO, AgentManifest.read(memfd).entries());
+      region.put(0, new byte[copy.length]);
+      region.put(AgentManifest.COPY_BYTES, copy);
+      assertEquals(TWO, AgentManifest.read(memfd).entries());
+    }
+  }
+
+  @Test
+  void partsAtTheirLimitsAreSaid() {
+    assertTrue(AgentManifest.parse(new byte[31]).problems().get(0).contains("has 31 bytes"));
+    assertTrue(AgentManifest.parse(new byte[32]).problems().get(0).contains("magic"));
+    for (String session : new String[] {"", "s".repeat(64), "\0s", "s\0"}) {
+      AgentManifest.Contents contents =
+          AgentManifest.parse(AgentManifest.copy(1, List.of(entry("a", session))));
+      assertEquals(List.of(), contents.entries());
+      assertEquals(1, contents.problems().size());
+    }
+  }
+
+  @Test
+  void aManifestThatCannotBeMappedOrIsClosed() {
+    JniLibrary.assumeBuilt();
+    try (TestKernel kernel = new TestKernel()) {
+      MemFd memfd = memfd(kernel.luo);
+      kernel.fail("map", Errno.ENOMEM);
+      assertThrows(LuoException.class, () -> new AgentManifest(memfd));
+      assertFalse(memfd.isOpen());
+      AgentManifest manifest = new AgentManifest(memfd(kernel.luo));
+      manifest.close();
+      assertThrows(IllegalStateException.class, () -> manifest.write(TWO));
+    }
   }
 }

@@ -206,4 +206,67 @@ class AgentMessageTest {
     }
     assertTrue(read > 1000, read + " of the edited messages were read");
   }
+
+  /** By bytes of UTF-8, and between characters. */
+  @Test
+  void aReasonIsCutBetweenCharacters() {
+    int most = AgentMessage.TEXT_MAX;
+    int[][] characters = {
+      {0x7F, 1},
+      {0x80, 2},
+      {0x7FF, 2},
+      {0x800, 3},
+      {0xD7FF, 3},
+      {0xE000, 3},
+      {0xFFFF, 3},
+      {0x10000, 4},
+      {0x10FFFF, 4}
+    };
+    for (int[] each : characters) {
+      String character = Character.toString(each[0]);
+      String whole = "x".repeat(most - each[1]) + character;
+      assertEquals(whole, AgentMessage.refused(1, whole + "y").text());
+      String less = "x".repeat(most - each[1] + 1);
+      assertEquals(
+          each[1] == 1 ? less.substring(1) + "x" : less,
+          AgentMessage.refused(1, less + character).text());
+      assertEquals(most, AgentMessage.refused(1, whole).bytes().length - 32);
+    }
+    assertEquals("a?b", AgentMessage.refused(1, "a\0b").text());
+    assertEquals("?x", AgentMessage.refused(1, "\uDFFFx").text());
+    assertEquals("?x", AgentMessage.refused(1, "\uD800x").text());
+  }
+
+  private static AgentMessage with(
+      AgentMessage.Type type, String text, String initrd, String line) {
+    return new AgentMessage(type, Agent.Kind.NOTHING, false, 0, 0, 1, "", text, initrd, line);
+  }
+
+  @Test
+  void onlyAnUpdateHasAnInitrdAndACommandLine() {
+    with(AgentMessage.Type.UPDATE, "/k", "/i", "quiet").bytes();
+    with(AgentMessage.Type.HELLO, "", "", "").bytes();
+    for (AgentMessage bad :
+        new AgentMessage[] {
+          with(AgentMessage.Type.HELLO, "", "/i", ""),
+          with(AgentMessage.Type.HELLO, "", "", "quiet"),
+          with(AgentMessage.Type.UPDATE, "\0/k", "/i", "quiet"),
+          with(AgentMessage.Type.UPDATE, "/k", "\0/i", "quiet"),
+          with(AgentMessage.Type.UPDATE, "/k", "/i", "\0")
+        }) {
+      assertThrows(IllegalArgumentException.class, bad::bytes);
+    }
+  }
+
+  @Test
+  void aVersionIsSaidAsANumber() {
+    byte[] bytes = AgentMessage.hello().bytes();
+    for (int version : new int[] {0, 2, 255}) {
+      bytes[4] = (byte) version;
+      assertEquals(
+          "its version is " + version + ", not 1",
+          assertThrows(AgentMessage.Malformed.class, () -> AgentMessage.of(bytes, bytes.length))
+              .getMessage());
+    }
+  }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -18,7 +19,11 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -526,6 +531,41 @@ class HandoverTest {
           () -> handover.make("cache", MemFdOptions.named("cache").size(8192)));
       handover.make("cache", OPTIONS).close();
       assertEquals(1, agent.list().size());
+    }
+  }
+
+  @Test
+  void anUpdateIsToldToWhoWantsToKnow() throws Exception {
+    KexecCommand none =
+        new KexecCommand() {
+          @Override
+          public void load(Agent.Update update) {
+            // there is no kernel
+          }
+
+          @Override
+          public void sync() {
+            // nothing is written
+          }
+
+          @Override
+          public void execute() throws IOException {
+            throw new IOException("no kexec here");
+          }
+        };
+    BlockingQueue<Duration> told = new LinkedBlockingQueue<>();
+    try (Agent agent = Agent.builder(luo).socket(folder.resolve("agent")).kexec(none).start();
+        Handover handover = process(Duration.ZERO);
+        Kept kept = handover.make("cache", OPTIONS)) {
+      handover.onUpdate(told::add);
+      Agent.Update update =
+          new Agent.Update(
+              Path.of("/kernel"), Optional.empty(), Optional.empty(), Duration.ofSeconds(9));
+      assertEquals(
+          "no kexec here",
+          assertThrows(IOException.class, () -> agent.update(update, text -> {})).getMessage());
+      assertEquals(Duration.ofSeconds(9), told.poll(10, TimeUnit.SECONDS));
+      assertTrue(kept.memory().isOpen());
     }
   }
 }

@@ -19,6 +19,7 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -432,6 +433,123 @@ class RefusedCallsTest {
       assertEquals(
           "nothing will survive a kexec, only restarts of its owner: " + holdings.whyNoKexec(),
           log.get(log.size() - 1));
+    }
+  }
+
+  /** Another thread of the agent gets on. */
+  private static void assertNotLocked(AgentHoldings holdings) throws InterruptedException {
+    Thread other = new Thread(() -> holdings.list(0, true));
+    other.setDaemon(true);
+    other.start();
+    other.join(10_000);
+    assertFalse(other.isAlive());
+  }
+
+  @Test
+  void noCallKeepsTheOthersWaiting() throws Exception {
+    AgentHoldings holdings = holdings();
+    assertNotLocked(holdings);
+    store(holdings);
+    assertNotLocked(holdings);
+    assertEquals(7, holdings.take(1000, "cache", OWNER, (kind, kexec, held) -> 7));
+    assertEquals(6, holdings.take(1000, "none", OWNER, (kind, kexec, held) -> 6));
+    assertNotLocked(holdings);
+    Session session = kernel.luo.createSession("mine");
+    assertEquals("", holdings.store(1000, "session", session, OWNER));
+    assertNotLocked(holdings);
+    assertEquals(Set.of(OWNER), holdings.owners());
+    assertNotLocked(holdings);
+    assertEquals(List.of(), holdings.preserveAll());
+    assertNotLocked(holdings);
+    assertEquals(Agent.Kind.SESSION, holdings.drop(1000, "session", OWNER));
+    assertNotLocked(holdings);
+    assertEquals(
+        1,
+        holdings.still(
+            () -> {
+              Thread other = new Thread(() -> holdings.list(0, true));
+              other.setDaemon(true);
+              other.start();
+              other.join(20);
+              assertTrue(other.isAlive(), "nothing changes hands meanwhile");
+              return 1;
+            }));
+    assertNotLocked(holdings);
+    holdings.leave(OWNER);
+    assertNotLocked(holdings);
+    holdings.close();
+    assertNotLocked(holdings);
+    assertEquals(List.of(), holdings.list(0, true));
+  }
+
+  @Test
+  void whatIsStoredAgainIsNotPreservedAgain() throws Exception {
+    try (AgentHoldings holdings = holdings();
+        MemFd memfd = kernel.luo.createMemFd(OPTIONS)) {
+      assertEquals("", holdings.store(1000, "cache", memfd.duplicate(), OWNER));
+      kernel.takeCalls();
+      MemFd again = memfd.duplicate();
+      assertEquals("", holdings.store(1000, "cache", again, OWNER));
+      assertEquals(List.of(), kernel.takeCalls());
+      assertFalse(again.isOpen());
+      kernel.fail("create " + AgentHoldings.sessionName(1000, 1, "other"), Errno.ENOSPC);
+      String why = holdings.store(1000, "other", kernel.luo.createMemFd(OPTIONS), OWNER);
+      assertTrue(why.contains("ENOSPC"), why);
+    }
+  }
+
+  @Test
+  void bytesUpToTheLimitAreHeld() throws Exception {
+    try (AgentHoldings holdings =
+        new AgentHoldings(kernel.luo, new AgentHoldings.Limits(8, 8192), log::add)) {
+      MemFdOptions empty = MemFdOptions.named("empty");
+      assertEquals("", holdings.store(1, "empty", kernel.luo.createMemFd(empty), OWNER));
+      assertEquals("", holdings.store(1, "a", kernel.luo.createMemFd(empty.size(4096)), OWNER));
+      assertEquals("", holdings.store(1, "b", kernel.luo.createMemFd(empty.size(4096)), OWNER));
+      try (MemFd more = kernel.luo.createMemFd(empty.size(1))) {
+        assertThrows(AgentHoldings.Refused.class, () -> holdings.store(1, "c", more, OWNER));
+      }
+      assertEquals("", holdings.store(2, "a", kernel.luo.createMemFd(empty.size(8192)), OWNER));
+      assertEquals(
+          "", holdings.store(3, "c", kernel.luo.createMemFd(empty), OWNER), "nothing is held");
+    }
+  }
+
+  @Test
+  void aSessionsNameIsCutToWhatFits() {
+    String start = "luo4j-agent.7.0.";
+    String fits = "n".repeat(63 - start.length());
+    assertEquals(start + fits, AgentHoldings.sessionName(7, 0, fits));
+    String hashed = AgentHoldings.sessionName(7, 0, fits + "n");
+    assertTrue(hashed.matches(start.replace(".", "\\.") + "~[0-9a-f]{24}"), hashed);
+    assertNotEquals(hashed, AgentHoldings.sessionName(7, 0, fits + "m"));
+  }
+
+  /** A session needs no preserving: it says why it is lost all the same. */
+  @Test
+  void aSessionIsHeldOnlyWhereThereIsNoManifest() throws Exception {
+    kernel.fail("create luo4j-agent", Errno.EIO);
+    try (AgentHoldings holdings = holdings()) {
+      Session session = kernel.luo.createSession("mine");
+      assertEquals(holdings.whyNoKexec(), holdings.store(1, "mine", session, OWNER));
+      assertTrue(holdings.whyNoKexec().contains("EIO"));
+    }
+  }
+
+  // ---- files ----
+
+  @Test
+  void aFileThatCannotBeAllocatedIsWhatItWas(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("cache");
+    try (NativeFile owned = NativeFile.tryOpen(kernel.luo.system(), file, true, false)) {
+      for (int size = 0; size <= 8192; size += 8192) {
+        kernel.fail("allocate", Errno.EIO);
+        int more = size + 4096;
+        assertThrows(IOException.class, () -> owned.reserve(more));
+        assertEquals(size, owned.size());
+        owned.reserve(8192);
+        assertEquals(8192, owned.size());
+      }
     }
   }
 }

@@ -396,4 +396,25 @@ class SystemdKeeperTest {
       assertEquals(Kept.Origin.KEPT, kept.origin());
     }
   }
+
+  @Test
+  void memoryThatCannotBeRemovedFromTheStoreKeepsItsName() {
+    try (Kept kept = process().make("cache", OPTIONS)) {
+      kernel.fail(REMOVE, Errno.EAGAIN);
+      assertThrows(LuoException.class, () -> kept.rename("aside"));
+      assertTrue(kept.memory().isOpen());
+      assertEquals(Set.of("cache", "cache.session"), kernel.store.keySet());
+    }
+  }
+
+  /** Then it is lost, as both failures say. */
+  @Test
+  void memoryThatCanBeStoredUnderNoNameIsClosed() {
+    Kept kept = process().make("cache", OPTIONS);
+    kernel.fail("FDSTORE=1 aside", Errno.EAGAIN);
+    kernel.fail(STORE, Errno.EAGAIN);
+    LuoException refused = assertThrows(LuoException.class, () -> kept.rename("aside"));
+    assertEquals(1, refused.getSuppressed().length);
+    assertEquals(Set.of(), kernel.store.keySet());
+  }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -25,6 +26,11 @@ class EntryTest {
 
   private static final int SIZE = 9 << 20;
   private static final int AT = 64;
+
+  /** Of {@link #hashesAndChecksAreThoseOfEveryVersion}. */
+  private static final long HASHES = 5_140_636_435_945_547_512L;
+
+  private static final int CHECKS = 1_946_347_241;
 
   @TempDir Path folder;
   private MemoryRegion region;
@@ -74,6 +80,8 @@ class EntryTest {
     "2, 3, 24",
     "255, 0, 272",
     "256, 0, 280",
+    "256, 4, 280",
+    "300, 0, 320",
     "9, 8388607, 8388632",
     "9, 8388608, 8388640",
     "16, 16, 48"
@@ -92,7 +100,12 @@ class EntryTest {
     assertArrayEquals(key, Entry.key(memory, AT));
     assertArrayEquals(value, Entry.value(memory, AT));
     assertEquals(5, Entry.expiry(memory, AT));
-    assertEquals(valueLength, Entry.view(memory, AT).remaining());
+    assertEquals(ByteBuffer.wrap(value), Entry.view(memory, AT));
+    assertTrue(Entry.view(memory, AT).isDirect(), "in place");
+    boolean isShort =
+        size != 24 + keyLength + valueLength && keyLength < 256 && valueLength < 1 << 23;
+    assertEquals(isShort, Entry.isShort(memory, AT));
+    assertEquals(isShort, Entry.isShort(key, value));
     assertEquals(Entry.hash(key, 7), Entry.hash(memory, AT, 7));
     assertTrue(Entry.isLive(memory, AT, end, key));
     assertTrue(Entry.isWhole(memory, AT, end));
@@ -165,6 +178,30 @@ class EntryTest {
     memory.putInt(AT + 8, 0);
     assertTrue(Entry.isFiller(memory, AT, SIZE));
     assertEquals(-1, Entry.bytes(memory, AT, SIZE));
+  }
+
+  /** A filler is no entry of the empty key, whatever lies at its check. */
+  @Test
+  void aFillerIsNotAlive() {
+    memory.putLong(AT, 5);
+    memory.putLong(AT + 8, 0);
+    assertFalse(Entry.isLive(memory, AT, SIZE, new byte[0]));
+    assertTrue(Entry.isFiller(memory, AT, SIZE));
+  }
+
+  /** Caches that are there must stay warm: what is computed of an entry does not change. */
+  @Test
+  void hashesAndChecksAreThoseOfEveryVersion() {
+    long hashes = 0;
+    int checks = 0;
+    for (int i = 0; i < 40; i++) {
+      byte[] key = bytes(i, i);
+      byte[] value = bytes(3 * i, 5);
+      hashes = hashes * 31 + Entry.hash(key, 77L * i);
+      checks = checks * 31 + Entry.check(key, value, i * 1_000_003);
+    }
+    assertEquals(HASHES, hashes);
+    assertEquals(CHECKS, checks);
   }
 
   /** Sums of lengths go beyond an int. */

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.LuoException;
 import org.luo4j.NoRoomException;
 import org.luo4j.OwnedFile;
+import org.luo4j.testing.Logged;
 
 /** A cache's file, and the one that is set aside, without a cache in them. */
 class FileMemoryTest {
@@ -287,7 +288,11 @@ class FileMemoryTest {
     try (RandomAccessFile sparse = new RandomAccessFile(aside().toFile(), "rw")) {
       sparse.setLength(TOO_MUCH + 4096);
     }
-    assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
+    try (Logged log = new Logged(WarmCache.class)) {
+      assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
+      assertEquals(1, log.lines().size());
+      assertTrue(log.lines().get(0).contains("was deleted to make room"), "" + log.lines());
+    }
     assertEquals(List.of(), names());
   }
 

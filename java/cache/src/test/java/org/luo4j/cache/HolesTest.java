@@ -96,4 +96,23 @@ class HolesTest {
     advance(2);
     assertEquals(-1, holes.take(64, 0));
   }
+
+  @Test
+  void whereThereIsNoneNoneIsGiven() {
+    for (int size = 16; size < 4096; size += 8) {
+      assertEquals(-1, holes.take(size, 0));
+      assertEquals(-1, holes.take(size, 0));
+    }
+    for (int i = 0; i < 16; i++) {
+      holes.add(i * 1000L, 1024);
+    }
+    advance(2);
+    assertEquals(-1, holes.take(1032, 0));
+    holes.add(77_000, 1032);
+    advance(2);
+    assertEquals(77_000, holes.take(1032, 0));
+    for (int i = 15; i >= 0; i--) {
+      assertEquals(i * 1000L, holes.take(1024, 0));
+    }
+  }
 }

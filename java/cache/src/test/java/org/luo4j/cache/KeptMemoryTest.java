@@ -425,4 +425,36 @@ class KeptMemoryTest {
       assertThrows(RuntimeException.class, () -> handover.find("none"));
     }
   }
+
+  private static void assertClosed(MemoryRegion region) {
+    assertThrows(IllegalStateException.class, () -> region.getLong(0));
+  }
+
+  /** Memory that nobody maps any more can be given up by the kernel. */
+  @Test
+  void whatIsNoLongerUsedIsUnmapped() throws IOException {
+    leave("cache.refused", SIZE, 4);
+    MemoryRegion[] seen = new MemoryRegion[1];
+    try (KeptMemory memory = kept(SIZE)) {
+      assertFalse(memory.takeBack(region -> (seen[0] = region) == null));
+      assertClosed(seen[0]);
+      MemoryRegion region = memory.region();
+      assertTrue(memory.takeBack(found -> true));
+      assertClosed(region);
+      region = memory.region();
+      memory.setAside();
+      assertClosed(region);
+      region = memory.region();
+      memory.replace();
+      assertClosed(region);
+      seen[0] = memory.region();
+    }
+    assertClosed(seen[0]);
+  }
+
+  @Test
+  void withoutRoomAndWithNothingAsideNothingIsMade() throws IOException {
+    assertThrows(NoRoomException.class, () -> kept(1L << 43));
+    assertKept(null, null, null);
+  }
 }

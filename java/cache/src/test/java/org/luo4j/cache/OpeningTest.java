@@ -15,11 +15,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.luo4j.testing.Logged;
 
 /** What an open makes of the memory that it finds, and what it leaves in it. */
 class OpeningTest {
@@ -97,6 +99,7 @@ class OpeningTest {
     }
     byte[] whole = Files.readAllBytes(file());
     Files.write(file(), Arrays.copyOf(whole, whole.length - CacheFormat.TRAILER_BYTES));
+    assertEquals(1, CacheHeader.read(file()).entries());
     try (WarmCache<String, String> cache = open(CAPACITY, OnRefusal.FAIL)) {
       assertEquals(Start.Kind.WARM_AFTER_RESTART, cache.start().kind());
       assertEquals("value", cache.getIfPresent("key"));
@@ -251,7 +254,12 @@ class OpeningTest {
         assertArrayEquals(bytes.array(), Files.readAllBytes(file()));
         continue;
       }
-      try (WarmCache<String, String> cache = open(CAPACITY, what)) {
+      try (Logged log = new Logged(WarmCache.class);
+          WarmCache<String, String> cache = open(CAPACITY, what)) {
+        assertEquals(1, log.lines().size());
+        assertTrue(
+            log.lines().get(0).startsWith("WARNING a cache starts cold: " + cache.start().reason()),
+            "" + log.lines());
         String fate = what == OnRefusal.KEEP ? "it is kept as " + aside() : "it was written over";
         assertEquals(
             new Start(Start.Kind.COLD, "the old memory holds no cache; " + fate), cache.start());
@@ -289,7 +297,9 @@ class OpeningTest {
     }
     Files.delete(file());
     Files.write(aside(), bytes.array());
-    try (WarmCache<String, String> cache = open(CAPACITY, OnRefusal.FAIL)) {
+    try (Logged log = new Logged(WarmCache.class);
+        WarmCache<String, String> cache = open(CAPACITY, OnRefusal.FAIL)) {
+      assertEquals(List.of("INFO a cache was taken back: " + cache.start().reason()), log.lines());
       assertEquals(kind, cache.start().kind());
       assertEquals(
           "in " + file() + ", which had been set aside as " + aside(), cache.start().reason());
@@ -310,5 +320,29 @@ class OpeningTest {
       assertEquals(new Start(Start.Kind.COLD, file() + " is new"), cache.start());
     }
     assertArrayEquals(bytes.array(), Files.readAllBytes(aside()));
+  }
+
+  /** A copy of an old cache has its time of creation; its entries may live as long as in any. */
+  @Test
+  void aNewCacheCountsExpiryFromNowOn() throws IOException {
+    long created = now - 2000 * DAY;
+    CacheShape shape = new CacheShape(CAPACITY, 64, 1, 2, created);
+    byte[] key = {1};
+    try (WarmCache<byte[], byte[]> cache =
+        WarmCache.builder(shape).file(file()).clock(() -> now).open()) {
+      assertEquals(2000 * DAY / 64 * 64, left().getLong(CacheFormat.BASE_AT));
+      cache.put(key, key, Duration.ofDays(2900));
+      now += 2899 * DAY;
+      assertArrayEquals(key, cache.getIfPresent(key));
+    }
+  }
+
+  @Test
+  void theTimeOfACloseIsStored() throws IOException {
+    try (WarmCache<String, String> cache = open()) {
+      now += 700;
+      assertEquals(0, cache.size());
+    }
+    assertEquals(CREATED + 700, left().getLong(CacheFormat.LATEST_AT));
   }
 }

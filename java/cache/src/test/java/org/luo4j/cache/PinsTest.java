@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -161,5 +163,50 @@ class PinsTest {
     pins.awaitHolds(() -> asked.incrementAndGet() < 10);
     assertEquals(10, asked.get());
     assertEquals(-1, pins.hold(3));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void aReaderOfAnyThreadIsWaitedForInAnyPeriod(int periods) throws InterruptedException {
+    if (periods == 1) {
+      assertTrue(pins.advance());
+    }
+    for (int i = 0; i < 2 * Pins.STRIPES; i++) {
+      int[] pin = new int[1];
+      Thread thread = new Thread(() -> pin[0] = pins.enter());
+      thread.start();
+      thread.join();
+      assertTrue(pins.advance());
+      assertFalse(pins.advance());
+      pins.exit(pin[0]);
+      assertTrue(pins.advance());
+    }
+  }
+
+  /** A change that is under way goes on waiting for the readers that are left. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void readersAreWaitedForAfterTheEnd(int periods) {
+    if (periods == 1) {
+      assertTrue(pins.advance());
+    }
+    int pin = pins.enter();
+    pins.end();
+    assertTrue(pins.advance());
+    assertFalse(pins.advance());
+    pins.exit(pin);
+    assertTrue(pins.advance());
+  }
+
+  @Test
+  void threadsHoldStripesOfTheirOwn() throws InterruptedException {
+    Set<Integer> held = new HashSet<>();
+    for (int i = 0; i < Pins.STRIPES; i++) {
+      Thread thread = new Thread(() -> held.add(pins.hold()));
+      thread.start();
+      thread.join();
+    }
+    held.remove(-1);
+    assertTrue(held.size() > Pins.STRIPES / 2, "stripes: " + held);
   }
 }

@@ -226,4 +226,54 @@ class RingTest {
       assertNotNull(ring(true, 1).damage(), ends[1] + " to " + ends[0]);
     }
   }
+
+  @Test
+  void anEntryEndsAtTheHeadAtTheLatest() {
+    Ring ring = ring(false, 1);
+    add(ring, 3);
+    assertEquals(BYTES, ring.bytes());
+    assertEquals(BASE + 192, ring.end(0, BASE), "no lookup has seen the head yet");
+    Ring other = ring(false, 1);
+    add(other, 1);
+    assertEquals(BASE + 256, other.end(192, BASE + 192));
+    assertEquals(BASE + BYTES, ring.end(0, BASE + BYTES - 64), "and where its memory ends");
+  }
+
+  @Test
+  void aLapThatHasJustBegunIsFound() {
+    Ring ring = ring(false, 1);
+    assertEquals(BASE, ring.offset(0));
+    assertEquals(BASE + BYTES - 8, ring.offset(BYTES - 8));
+    assertEquals(BASE, ring.offset(BYTES));
+    assertEquals(BASE + 64, ring.offset(BYTES + 64));
+    assertEquals(-1, ring.offset(2 * BYTES));
+    add(ring, 32);
+    assertEquals(BASE, ring.offset(2 * BYTES));
+    assertEquals(BASE, ring.offset(BYTES), "of the lap before");
+    assertEquals(-1, ring.offset(BYTES - 8), "of the one before that");
+  }
+
+  @Test
+  void placesOfDeadEntriesAreThereTwoPeriodsLater() {
+    Ring ring = ring(false, 1);
+    ring.holes.add(64, 64);
+    ring.newPeriod();
+    assertEquals(-1, ring.holes.take(64, 0));
+    ring.newPeriod();
+    assertEquals(64, ring.holes.take(64, 0));
+  }
+
+  /** Seldom, as each step costs overwrites places that they could have taken. */
+  @Test
+  void whatMayBeTakenMovesBySixtyFourths() {
+    Ring ring = ring(false, 1);
+    add(ring, 15);
+    assertEquals(64, ring.reusable());
+    ring.release(16);
+    ring.raiseReusable();
+    assertEquals(64, ring.reusable());
+    ring.release(24);
+    ring.raiseReusable();
+    assertEquals(88, ring.reusable());
+  }
 }

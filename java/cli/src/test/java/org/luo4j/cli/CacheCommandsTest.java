@@ -324,4 +324,15 @@ class CacheCommandsTest {
     holder.interrupt();
     holder.join();
   }
+
+  /** The file appears whole, or not at all. */
+  @Test
+  void aDumpThatCannotBePutInItsPlaceLeavesNothing() throws IOException {
+    filled();
+    Files.createDirectories(dump().resolve("in the way"));
+    Run failed = Run.luo("cache", "dump", file(), "--to", dump());
+    assertRun(2, failed);
+    assertEquals(List.of("cache", "cache.dump"), names());
+    assertEquals(ENTRIES + 2, contents(file()).size(), "the cache stays as it is");
+  }
 }

@@ -3,8 +3,10 @@ package org.luo4j.internal.emulator;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.luo4j.internal.emulator.Calls.ok;
 
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -87,10 +89,30 @@ class FaultInjectionTest {
       Path manifest = Damage.only(folder, "s-" + Manifest.hexName(Calls.field("bad")));
       Files.delete(manifest);
       Files.createDirectories(manifest.resolve("in the way")); // so that it cannot be replaced
+      assertEquals("anon_inode:[luo_session] bad", old.describe(bad));
       assertEquals(-Errno.EIO, old.preserve(bad, memory, 1));
+      try (DirectoryStream<Path> left = Files.newDirectoryStream(manifest.getParent(), "*.tmp")) {
+        assertFalse(left.iterator().hasNext(), "what was to replace it is deleted");
+      }
       ok(old.truncate(memory, 4096));
       ok(old.preserve(good, memory, 1));
       assertEquals(-Errno.EPERM, old.truncate(memory, 8192));
+    }
+  }
+
+  /** Its bytes may be many, and the session may stay open for long. */
+  @Test
+  void whatWasNotRetrievedIsDeletedByTheFinish() throws Exception {
+    Path folder = temporary.resolve("machine");
+    Emulator old = Emulator.open(folder);
+    int outgoing = ok(Calls.create(old, "cache"));
+    ok(old.preserve(outgoing, Calls.memfd(old, 4096), 7));
+    assertEquals(0, old.kexec());
+    try (Emulator next = Emulator.open(folder)) {
+      int incoming = ok(Calls.retrieve(next, "cache"));
+      Path data = Damage.only(folder, "7.data");
+      ok(next.finish(incoming));
+      assertFalse(Files.exists(data));
     }
   }
 }
