@@ -541,7 +541,7 @@ class RefusedCallsTest {
   @Test
   void aFileThatCannotBeAllocatedIsWhatItWas(@TempDir Path folder) throws IOException {
     Path file = folder.resolve("cache");
-    try (NativeFile owned = NativeFile.tryOpen(kernel.luo.system(), file, true, false)) {
+    try (NativeFile owned = NativeFile.tryOpen(kernel.luo.system(), file, true, null)) {
       for (int size = 0; size <= 8192; size += 8192) {
         kernel.fail("allocate", Errno.EIO);
         int more = size + 4096;
