@@ -209,21 +209,9 @@ class SmallMachineTest {
 
   // ---- a small Java ----
 
-  private Jdk image(String modules) throws Exception {
-    Path home = folder.resolve("image");
-    Path jlink = Path.of(System.getProperty("java.home"), "bin", "jlink");
-    assumeTrue(Files.isExecutable(jlink), "this Java has no jlink");
-    Process process =
-        new ProcessBuilder(jlink.toString(), "--add-modules", modules, "--output", home.toString())
-            .inheritIO()
-            .start();
-    assertEquals(0, process.waitFor());
-    return new Jdk(home, Runtime.version().feature());
-  }
-
   @Test
   void anImageOfJavaBaseHasJniAndSaysWhatJnaNeeds() throws Exception {
-    Jdk image = image("java.base");
+    Jdk image = Jdk.image(folder.resolve("image"), "java.base");
     ChildJvm.Ended ended = run(child(image, ""));
     assertEquals("jni", ended.answer("bridge: "));
     assertEquals("reads 42, lock safe: true", ended.answer("file: "));
@@ -241,7 +229,7 @@ class SmallMachineTest {
 
   @Test
   void anImageWithLoggingHasJna() throws Exception {
-    ChildJvm.Ended ended = run(child(image("java.logging"), "jna"));
+    ChildJvm.Ended ended = run(child(Jdk.image(folder.resolve("image"), "java.logging"), "jna"));
     assertEquals("jna", ended.answer("bridge: "));
     assertEquals("reads 42, lock safe: true", ended.answer("file: "));
     assertEquals("reads 42", ended.answer("memfd: "));

@@ -293,6 +293,21 @@ class CacheClockTest {
     assertTrue(later >= after && later < after + 60_000, later + " of " + after);
   }
 
+  /** As where a machine has no clock of its own, and starts in 1970. */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void anEarlierWallClockAfterABootIsNotBelieved() {
+    memory.putLong(CacheFormat.CREATED_AT, System.currentTimeMillis() - 5000);
+    long before = time(new CacheClock(memory, null));
+    long decades = 50L * 365 * DAY;
+    memory.putLong(CacheFormat.BOOT_CLOCK_AT, memory.getLong(CacheFormat.BOOT_CLOCK_AT) ^ 2);
+    memory.putLong(CacheFormat.WALL_SKEW_AT, memory.getLong(CacheFormat.WALL_SKEW_AT) + decades);
+    CacheClock clock = new CacheClock(memory, null);
+    long after = time(clock);
+    assertTrue(after >= before && after < before + 60_000, after + " of " + before);
+    assertFalse(clock.hasJumped());
+  }
+
   /** A clock of nanoseconds tells it, between looks at the boot clock once a second. */
   @Test
   void theTimePasses() {

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.LiveUpdate;
 import org.luo4j.testing.JniLibrary;
 
 /** Functions of users that do not return: what others put meanwhile, and what close does. */
@@ -132,6 +133,23 @@ class StalledFunctionTest {
     assertEquals(IllegalStateException.class, thrown.getClass());
     assertTrue(thrown.getMessage().contains("closed"), thrown.getMessage());
     assertEquals(0, seen[0]);
+  }
+
+  /** Without native code the memory cannot be taken away, and the function has a copy. */
+  @Test
+  void withoutNativeCodeAReaderHasACopy() throws Exception {
+    System.setProperty(LiveUpdate.BRIDGE_PROPERTY, "emulator");
+    try {
+      WarmCache<String, byte[]> cache = open();
+      cache.put("key", value());
+      Future<Byte> read = thread.submit(() -> cache.read("key", this::lastByte));
+      stalls.await();
+      cache.close();
+      mayReturn.countDown();
+      assertEquals((byte) 7, read.get());
+    } finally {
+      System.clearProperty(LiveUpdate.BRIDGE_PROPERTY);
+    }
   }
 
   @Test

@@ -2,6 +2,7 @@
 package org.luo4j.testing;
 
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -48,6 +49,20 @@ public record Jdk(Path home, int feature) {
     List<Jdk> jdks = all().filter(Jdk::restrictsNativeAccess).toList();
     assumeFalse(jdks.isEmpty(), "there is no JDK 24 or later in " + current().home.getParent());
     return jdks;
+  }
+
+  /** A Java of some modules only; the test is skipped where the one that runs it has no jlink. */
+  public static Jdk image(Path home, String modules) throws IOException, InterruptedException {
+    Path jlink = current().home.resolve("bin").resolve("jlink");
+    assumeTrue(Files.isExecutable(jlink), "this Java has no jlink");
+    Process process =
+        new ProcessBuilder(jlink.toString(), "--add-modules", modules, "--output", home.toString())
+            .inheritIO()
+            .start();
+    if (process.waitFor() != 0) {
+      throw new IOException("jlink failed: see above");
+    }
+    return new Jdk(home, current().feature);
   }
 
   private boolean restrictsNativeAccess() {
