@@ -1301,9 +1301,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return 0 or more
    */
   public long size() {
-    long entries = reader.entries();
-    reader.memory.checkSound();
-    return entries;
+    return reader.entries();
   }
 
   /**
@@ -1322,9 +1320,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return bytes
    */
   public long liveBytes() {
-    long bytes = reader.liveBytes();
-    reader.memory.checkSound();
-    return bytes;
+    return reader.liveBytes();
   }
 
   /**
