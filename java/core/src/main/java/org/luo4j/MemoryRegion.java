@@ -15,10 +15,10 @@ import org.luo4j.internal.memory.ChunkedMemory;
  * Mapped memory of any size, with {@code long} offsets in bytes from 0.
  *
  * <p>Each access checks bounds ({@link IndexOutOfBoundsException}) and liveness ({@link
- * IllegalStateException} after {@link #close}). The memory is unmapped when neither the region nor
- * a buffer from {@link #slice} is reachable any more, so that an access that races with close, or a
- * slice that outlives it, uses the memory still and never faults. {@link #free} does not wait for
- * that, and gives the memory back at once.
+ * IllegalStateException} after {@link #close}). An access that races with close does its work or
+ * throws; it never faults. Close gives the memory back to the system at once. Only where a {@link
+ * #slice} was taken does it leave the memory to the slices, until none of them is reachable; {@link
+ * #free} does not.
  *
  * <p>A page cannot be had when its file was cut short, its disk fails, or there is no memory for
  * it. An access then throws an {@link InternalError}, perhaps some time later (a memfd can be
@@ -85,7 +85,7 @@ public final class MemoryRegion implements AutoCloseable {
     }
 
     /** Puts zeros in the memory's place, unless it is unmapped. */
-    synchronized void free() {
+    synchronized void giveBack() {
       if (views == 0) {
         return;
       }
@@ -240,27 +240,36 @@ public final class MemoryRegion implements AutoCloseable {
   }
 
   /**
-   * Makes later accesses throw. The memory is unmapped later: see the class. Idempotent; {@link
-   * #free} may follow.
+   * Makes later accesses throw, and gives the memory back to the system. Where a {@link #slice} was
+   * taken, the memory is given back when no slice is reachable any more; {@link #free} may follow.
+   * Without native code, that is on the emulator and for a region of {@link #ofFile}, it always is
+   * given back when nothing of the region is reachable. Idempotent.
+   *
+   * @throws LuoException when the kernel refuses, for want of memory: ENOMEM
    */
   @Override
   public void close() {
-    memory.close();
+    if (memory.close()) {
+      giveBack();
+    }
   }
 
   /**
-   * Closes the region and gives its memory back to the system at once. It is for callers that know
-   * that no thread uses the region or a slice of it: one that does reads zeros from now on, never
+   * As {@link #close}, and gives the memory back at once although there are slices. It is for
+   * callers that know that no thread uses a slice: one that does reads zeros from now on, never
    * faults, and what it writes goes nowhere. The addresses are freed when nothing of the region is
-   * reachable. Without native code, that is on the emulator and for a region of {@link #ofFile},
-   * this does what {@link #close} does. Idempotent.
+   * reachable.
    *
    * @throws LuoException when the kernel refuses, for want of memory: ENOMEM
    */
   public void free() {
     memory.close();
+    giveBack();
+  }
+
+  private void giveBack() {
     if (mapping != null) {
-      mapping.free();
+      mapping.giveBack();
     }
   }
 

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ReadOnlyBufferException;
@@ -267,6 +268,23 @@ class MemoryRegionTest {
     assertThrows(IllegalStateException.class, () -> region.advise(Advice.WILL_NEED));
     System.gc();
     assertEquals(11, slice.getLong(0));
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JNI", "JNA"})
+  void aClosedRegionHasNoMemoryUnlessASliceHas(BridgeType bridge) throws IOException {
+    for (boolean sliced : new boolean[] {true, false}) {
+      MemoryRegion region = map(bridge, 4096);
+      region.putLong(0, 11);
+      ByteBuffer slice = sliced ? region.slice(0, 8) : region.slice(0, 0);
+      String start = Long.toHexString(region.address()) + "-";
+      region.close();
+      assertEquals(sliced, mapping(start).contains("memfd:"), mapping(start));
+      assertEquals(sliced ? 11 : 0, slice.hasRemaining() ? slice.getLong(0) : 0);
+      region.free();
+      assertFalse(mapping(start).contains("memfd:"), mapping(start));
+      Reference.reachabilityFence(region);
+    }
   }
 
   @ParameterizedTest

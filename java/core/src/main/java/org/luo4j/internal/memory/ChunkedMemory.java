@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>Multi-byte values are little-endian on every machine. Any thread may call any method; {@link
- * #close} makes every later access an {@link IllegalStateException}, while one that is running
- * finishes on memory that stays mapped as long as a view of it is reachable.
+ * #close} makes every later access an {@link IllegalStateException}, and one that is running
+ * finishes or throws it. The addresses stay mapped as long as a view of them is reachable.
  */
 public final class ChunkedMemory {
 
@@ -50,8 +50,11 @@ public final class ChunkedMemory {
   private final long size;
   private final String what;
 
-  /** Null once closed. Plain: a reader that misses the null uses memory that is still mapped. */
+  /** Null once closed. Plain: each access looks before it, and behind a fence after it. */
   private ByteBuffer @Nullable [] views;
+
+  /** Whether {@link #slice} was called. */
+  private boolean sliced;
 
   /**
    * @param views as many as {@link #viewCount}, each {@link #viewLength} bytes long
@@ -77,9 +80,16 @@ public final class ChunkedMemory {
     return size;
   }
 
-  /** Makes later accesses throw and lets go of the views. Idempotent. */
-  public void close() {
+  /**
+   * Makes later accesses throw, and those that race with this, and lets go of the views.
+   * Idempotent.
+   *
+   * @return whether nobody has a slice
+   */
+  public boolean close() {
     views = null;
+    VarHandle.fullFence(); // as in slice: either that one sees this, or this sees that one
+    return !sliced;
   }
 
   public boolean isOpen() {
@@ -144,132 +154,141 @@ public final class ChunkedMemory {
     return live;
   }
 
-  // Each access ends in a reachability fence: it keeps the view, and so the mapping, alive until
-  // the
-  // memory has been touched, whatever a compiler does with the address.
+  /**
+   * Ends each access. The view, and so the mapping, is reachable until the memory has been touched,
+   * whatever a compiler does with the address; and what was read was read before a close, after
+   * which the memory may be given back and read as zeros.
+   */
+  private void end(ByteBuffer view) {
+    Reference.reachabilityFence(view);
+    VarHandle.acquireFence();
+    if (views == null) {
+      throw closed();
+    }
+  }
 
   public byte getByte(long offset) {
     ByteBuffer view = view(offset, 1);
     byte value = view.get((int) offset & MASK);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
   public void putByte(long offset, byte value) {
     ByteBuffer view = view(offset, 1);
     view.put((int) offset & MASK, value);
-    Reference.reachabilityFence(view);
+    end(view);
   }
 
   public short getShort(long offset) {
     ByteBuffer view = view(offset, 2);
     short value = (short) SHORT.get(view, (int) offset & MASK);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
   public void putShort(long offset, short value) {
     ByteBuffer view = view(offset, 2);
     SHORT.set(view, (int) offset & MASK, value);
-    Reference.reachabilityFence(view);
+    end(view);
   }
 
   public int getInt(long offset) {
     ByteBuffer view = view(offset, 4);
     int value = (int) INT.get(view, (int) offset & MASK);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
   public void putInt(long offset, int value) {
     ByteBuffer view = view(offset, 4);
     INT.set(view, (int) offset & MASK, value);
-    Reference.reachabilityFence(view);
+    end(view);
   }
 
   public int getIntAcquire(long offset) {
     ByteBuffer view = aligned(offset, 4);
     int value = (int) INT.getAcquire(view, (int) offset & MASK);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
   public void putIntRelease(long offset, int value) {
     ByteBuffer view = aligned(offset, 4);
     INT.setRelease(view, (int) offset & MASK, value);
-    Reference.reachabilityFence(view);
+    end(view);
   }
 
   public int getIntVolatile(long offset) {
     ByteBuffer view = aligned(offset, 4);
     int value = (int) INT.getVolatile(view, (int) offset & MASK);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
   public void putIntVolatile(long offset, int value) {
     ByteBuffer view = aligned(offset, 4);
     INT.setVolatile(view, (int) offset & MASK, value);
-    Reference.reachabilityFence(view);
+    end(view);
   }
 
   public boolean compareAndSetInt(long offset, int expected, int value) {
     ByteBuffer view = aligned(offset, 4);
     boolean done = INT.compareAndSet(view, (int) offset & MASK, expected, value);
-    Reference.reachabilityFence(view);
+    end(view);
     return done;
   }
 
   public long getLong(long offset) {
     ByteBuffer view = view(offset, 8);
     long value = (long) LONG.get(view, (int) offset & MASK);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
   public void putLong(long offset, long value) {
     ByteBuffer view = view(offset, 8);
     LONG.set(view, (int) offset & MASK, value);
-    Reference.reachabilityFence(view);
+    end(view);
   }
 
   public long getLongAcquire(long offset) {
     ByteBuffer view = aligned(offset, 8);
     long value = (long) LONG.getAcquire(view, (int) offset & MASK);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
   public void putLongRelease(long offset, long value) {
     ByteBuffer view = aligned(offset, 8);
     LONG.setRelease(view, (int) offset & MASK, value);
-    Reference.reachabilityFence(view);
+    end(view);
   }
 
   public long getLongVolatile(long offset) {
     ByteBuffer view = aligned(offset, 8);
     long value = (long) LONG.getVolatile(view, (int) offset & MASK);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
   public void putLongVolatile(long offset, long value) {
     ByteBuffer view = aligned(offset, 8);
     LONG.setVolatile(view, (int) offset & MASK, value);
-    Reference.reachabilityFence(view);
+    end(view);
   }
 
   public boolean compareAndSetLong(long offset, long expected, long value) {
     ByteBuffer view = aligned(offset, 8);
     boolean done = LONG.compareAndSet(view, (int) offset & MASK, expected, value);
-    Reference.reachabilityFence(view);
+    end(view);
     return done;
   }
 
   public long getAndAddLong(long offset, long delta) {
     ByteBuffer view = aligned(offset, 8);
     long value = addLong(view, (int) offset & MASK, delta);
-    Reference.reachabilityFence(view);
+    end(view);
     return value;
   }
 
@@ -290,7 +309,7 @@ public final class ChunkedMemory {
       int part = Math.min(length - done, MAX_SPAN);
       ByteBuffer view = view(offset + done, part);
       view.get((int) (offset + done) & MASK, target, start + done, part);
-      Reference.reachabilityFence(view);
+      end(view);
       done += part;
     }
   }
@@ -303,7 +322,7 @@ public final class ChunkedMemory {
       int part = Math.min(length - done, MAX_SPAN);
       ByteBuffer view = view(offset + done, part);
       view.put((int) (offset + done) & MASK, source, start + done, part);
-      Reference.reachabilityFence(view);
+      end(view);
       done += part;
     }
   }
@@ -317,7 +336,7 @@ public final class ChunkedMemory {
       int part = Math.min(length - done, MAX_SPAN);
       ByteBuffer view = view(offset + done, part);
       view.put((int) (offset + done) & MASK, source, from + done, part);
-      Reference.reachabilityFence(view);
+      end(view);
       done += part;
     }
     source.position(from + length);
@@ -332,7 +351,7 @@ public final class ChunkedMemory {
       ByteBuffer view = view(offset + done, part);
       target.put(target.position(), view, (int) (offset + done) & MASK, part);
       target.position(target.position() + part);
-      Reference.reachabilityFence(view);
+      end(view);
       done += part;
     }
   }
@@ -348,8 +367,8 @@ public final class ChunkedMemory {
       ByteBuffer from = view(offset + at, part);
       ByteBuffer to = target.view(targetOffset + at, part);
       to.put((int) (targetOffset + at) & MASK, from, (int) (offset + at) & MASK, part);
-      Reference.reachabilityFence(from);
-      Reference.reachabilityFence(to);
+      end(from);
+      target.end(to);
       done += part;
     }
   }
@@ -395,6 +414,8 @@ public final class ChunkedMemory {
     if (length == 0) {
       return ByteBuffer.allocateDirect(0).order(ByteOrder.LITTLE_ENDIAN);
     }
+    sliced = true;
+    VarHandle.fullFence();
     ByteBuffer view = view(offset, length);
     return view.slice((int) offset & MASK, length).order(ByteOrder.LITTLE_ENDIAN);
   }
