@@ -255,8 +255,8 @@ final class Reader {
   void checkWritten(long at, long bytes) {
     memory.checkSound();
     if (!memory.isGuarded()
-        && !Entry.isDead(memory, at)
-        && !Entry.isWhole(memory, at, at + bytes)) {
+        && !Entry.isWhole(memory, at, at + bytes)
+        && !Entry.isDead(memory, at)) { // looked at last: another thread may kill it meanwhile
       throw memory.gone(null);
     }
   }
