@@ -219,31 +219,33 @@ class LostMemoryTest {
   @MethodSource("children")
   void aCutFileReadsZeroAndNoOtherIsLost(Jdk jdk, String flag) throws Exception {
     JniLibrary.assumeBuilt();
-    ChildJvm.Ended ended =
+    assertCut(
+        true,
         ChildJvm.of(Cutting.class)
             .java(jdk.home())
             .flags(jdk.nativeAccess("ALL-UNNAMED"))
             .flags(List.of(flag, OWN_HANDLERS))
-            .property(LiveUpdate.BRIDGE_PROPERTY, "jni")
-            .run(folder.toString());
-    assertEquals(
-        List.of(
-            "absorbs: true", "wrong: []", "elsewhere: InternalError", "afterwards: InternalError"),
-        ended.lines());
-    assertEquals(0, ended.exit(), ended::toString);
+            .property(LiveUpdate.BRIDGE_PROPERTY, "jni"));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"jna", "emulator"})
   void withoutJniTheRegionSaysThatItDoesNotAbsorb(String bridge) throws Exception {
-    ChildJvm.Ended ended =
+    assertCut(
+        false,
         ChildJvm.of(Cutting.class)
             .flags(Jdk.current().nativeAccess("ALL-UNNAMED"))
-            .property(LiveUpdate.BRIDGE_PROPERTY, bridge)
-            .run(folder.toString());
+            .property(LiveUpdate.BRIDGE_PROPERTY, bridge));
+  }
+
+  private void assertCut(boolean absorbs, ChildJvm.Command cutting) throws Exception {
+    ChildJvm.Ended ended = cutting.run(folder.toString());
     assertEquals(
         List.of(
-            "absorbs: false", "wrong: []", "elsewhere: InternalError", "afterwards: InternalError"),
+            "absorbs: " + absorbs,
+            "wrong: []",
+            "elsewhere: InternalError",
+            "afterwards: InternalError"),
         ended.lines());
     assertEquals(0, ended.exit(), ended::toString);
   }

@@ -103,9 +103,10 @@ final class FileMemory implements CacheMemory {
     long found = owned.size();
     if (found == 0) {
       origin = new Start(Start.Kind.COLD, file + " is new");
-      if (!Files.exists(aside) || Files.size(aside) != size) {
+      boolean mayBeTakenBack = Files.exists(aside) && Files.size(aside) == size;
+      if (!mayBeTakenBack) { // takeBack allocates where it was tried in vain
         allocate(false);
-      } // else takeBack does, where what is set aside is not this cache's
+      }
     } else if (found == size || found == size - CacheFormat.TRAILER_BYTES) {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
       if (found < size || (owned.isLockSafe() && !owned.isReserved())) {

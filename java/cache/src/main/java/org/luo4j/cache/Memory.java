@@ -115,6 +115,23 @@ class Memory {
     return slices == null ? closed() : new MemoryLostException(cause);
   }
 
+  /**
+   * What to throw for what an access threw.
+   *
+   * @param isFault whether only memory that is gone can have been the cause
+   * @return that the cache is closed or its memory is gone; else the RuntimeException that was
+   *     thrown. An Error is thrown on
+   */
+  RuntimeException told(Throwable thrown, boolean isFault) {
+    if (!isOpen() || !isSound() || isFault) {
+      return gone(thrown);
+    }
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    return (RuntimeException) thrown;
+  }
+
   boolean isOpen() {
     return slices != null;
   }

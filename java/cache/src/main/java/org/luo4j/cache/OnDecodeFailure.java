@@ -2,9 +2,8 @@
 package org.luo4j.cache;
 
 /**
- * What a cache does with an entry whose key or value cannot be decoded: {@link Codec#decode} throws
- * a RuntimeException or returns null. Each such entry is counted in {@link
- * CacheStats#decodeFailures}.
+ * What a cache does with an entry when {@link Codec#decode} of its key or value throws a
+ * RuntimeException or returns null. {@link CacheStats#decodeFailures} counts such entries.
  *
  * @since 0.1.0
  */

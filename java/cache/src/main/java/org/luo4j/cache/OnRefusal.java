@@ -8,10 +8,10 @@ package org.luo4j.cache;
  */
 public enum OnRefusal {
   /**
-   * It is set aside as it is: a file is renamed, with ".refused" appended to its name, and a memfd
-   * is kept under such a name. The cache starts cold in new memory, and takes the old one back when
-   * it is opened as before. One memory is set aside for a cache: the one before is deleted, and the
-   * last one too where there is no room for both.
+   * The cache sets the old memory aside, unchanged, under its name with ".refused" appended: it
+   * renames a file, and a holder keeps a memfd under that name. The cache starts cold in new
+   * memory. It takes the old memory back when it is opened as before. One memory is set aside for a
+   * cache: the one before is deleted, and the last one too where there is no room for both.
    */
   KEEP,
   /** It is written over: the cache starts cold in its place. */

@@ -122,13 +122,7 @@ final class Reader {
 
   /** What to throw for what was thrown: without a guard memory that is gone is an error. */
   private RuntimeException lost(Throwable thrown) {
-    if (!memory.isSound() || !memory.isGuarded()) {
-      return memory.gone(thrown);
-    }
-    if (thrown instanceof Error error) {
-      throw error;
-    }
-    return (RuntimeException) thrown;
+    return memory.told(thrown, !memory.isGuarded());
   }
 
   /**

@@ -146,14 +146,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * then nobody gives it back, but the memory is gone, which this throws.
    */
   private void lockWhileSound() {
+    while (!tryLock(LOOK_MILLIS)) {
+      reader.memory.checkSound();
+    }
+  }
+
+  /** Takes the write lock, if it can be had within a time; an interrupt does not end the wait. */
+  private boolean tryLock(long millis) {
+    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
     boolean interrupted = false;
     try {
       while (true) {
         try {
-          if (write.tryLock(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
-            return;
-          }
-          reader.memory.checkSound();
+          return write.tryLock(end - System.nanoTime(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
           interrupted = true;
         }
@@ -168,17 +173,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** What to throw for what a change threw: it may have met memory that was gone. */
   private RuntimeException sound(Throwable thrown) {
     Memory memory = reader.memory;
-    boolean fault = thrown instanceof InternalError && !memory.isGuarded();
-    if (!memory.isOpen() || !memory.isSound() || fault) {
-      if (write.isHeldByCurrentThread()) {
-        removals.clear(); // they may have been read when the memory was gone
-      }
-      return memory.gone(thrown);
+    RuntimeException told =
+        memory.told(thrown, thrown instanceof InternalError && !memory.isGuarded());
+    if (told != thrown && write.isHeldByCurrentThread()) {
+      removals.clear(); // they may have been read when the memory was gone
     }
-    if (thrown instanceof Error error) {
-      throw error;
-    }
-    return (RuntimeException) thrown;
+    return told;
   }
 
   /** Gives the write lock back, then tells what was removed. */
@@ -250,7 +250,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @param file a cache's
    * @return the cache, warm
    * @throws org.luo4j.LuoException.OwnerAlive when another cache has the file, at once
-   * @throws IOException when the file holds no whole cache: it stays as it is then
+   * @throws IOException when the file holds no whole cache; the file is not changed
    */
   public static WarmCache<byte[], byte[]> openAsFound(Path file) throws IOException {
     Builder<byte[], byte[]> builder =
@@ -1443,21 +1443,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         return false;
       }
     }
-    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return write.tryLock(end - System.nanoTime(), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
+    return tryLock(CLOSE_MILLIS);
   }
 
   /**

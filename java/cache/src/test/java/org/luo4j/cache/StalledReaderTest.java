@@ -38,9 +38,7 @@ class StalledReaderTest {
   private WarmCache<String, byte[]> cache;
   private FutureTask<Long> reader;
 
-  /**
-   * A cache, and a thread that reads its value "read", whose first word is 42, and does not end.
-   */
+  /** Starts a thread whose read of the entry "read" stalls. The value's first word is 42. */
   @BeforeEach
   void stall() throws Exception {
     JniLibrary.assumeBuilt();

@@ -10,9 +10,8 @@ import java.util.concurrent.TimeUnit;
 import org.luo4j.cache.torture.Findings.Kind;
 
 /**
- * JVMs with a cache whose entries expire, while their wall clock is set to any time: before they
- * open the cache, while they use it, and between one JVM and the next. Entries live as long as they
- * were put for.
+ * Sets the wall clock of JVMs that use a cache to any time: before they open the cache, while they
+ * use it, and between one JVM and the next. Each entry must expire when it was put to.
  */
 final class Clocks implements Mode {
 

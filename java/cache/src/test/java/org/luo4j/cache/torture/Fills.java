@@ -140,7 +140,7 @@ final class Fills implements Round {
         target.setLength(Math.max(0, target.length() - random.nextInt(1 << 20)));
       }
     } catch (IOException full) {
-      // as it is meant to be
+      // The file system is full now, which is the aim.
     }
   }
 }

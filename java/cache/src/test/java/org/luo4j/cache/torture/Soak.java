@@ -224,7 +224,7 @@ final class Soak implements Mode {
         target.write(page);
       }
     } catch (IOException full) {
-      // as it is meant to be
+      // The file system is full now, which is the aim.
     }
     if (what == 2) {
       try (RandomAccessFile target = new RandomAccessFile(filler.toFile(), "rw")) {
