@@ -53,6 +53,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** How often a thread looks for the write lock before it sleeps. */
   private static final int SPINS = 200;
 
+  /** How long a change that holds the write lock for long lets others have it first. */
+  private static final long MAX_YIELD_NANOS = 1_000_000;
+
   /**
    * How many live bytes {@link #invalidateAll} removes at once, for a listener: their copies are on
    * the heap until the listener is told.
@@ -139,6 +142,20 @@ public final class WarmCache<K, V> implements AutoCloseable {
     } else {
       lockWhileSound();
     }
+  }
+
+  /**
+   * Takes the write lock after the threads that wait for it, for a change that holds it for long or
+   * over and over: the lock goes to whoever comes first, and a thread that must wake up is late.
+   */
+  private void lockAfterOthers() {
+    long end = System.nanoTime() + MAX_YIELD_NANOS;
+    while (!write.isHeldByCurrentThread()
+        && write.hasQueuedThreads()
+        && System.nanoTime() - end < 0) {
+      Thread.yield();
+    }
+    lock();
   }
 
   /**
@@ -1266,7 +1283,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         removeAll();
       }
     }
-    lock();
+    lockAfterOthers();
     try {
       reader.memory.checkOpen();
       if (listener != null) {
@@ -1284,7 +1301,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Removes each entry, unless other threads move it in the index. */
   private void removeAll() {
     for (long place = nextSlot(0); place >= 0; place = nextSlot(place)) {
-      lock();
+      lockAfterOthers();
       try {
         place = writer.removeSome(place);
       } catch (RuntimeException | Error e) {
