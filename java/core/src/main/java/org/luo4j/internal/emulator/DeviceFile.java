@@ -34,11 +34,19 @@ final class DeviceFile extends OpenFile {
     if (exclusive == null) {
       return -EBUSY;
     }
-    if (deserialize(process.bootDirectory()) != 0) {
-      exclusive.close();
-      return -EIO;
+    boolean open = false;
+    try {
+      if (deserialize(process.bootDirectory()) != 0) {
+        return -EIO;
+      }
+      int fd = kernel.fds().install(new DeviceFile(kernel, exclusive), true);
+      open = fd >= 0;
+      return fd;
+    } finally {
+      if (!open) {
+        exclusive.close();
+      }
     }
-    return kernel.fds().install(new DeviceFile(kernel, exclusive), true);
   }
 
   /**

@@ -78,6 +78,22 @@ class FaultInjectionTest {
     }
   }
 
+  /** Where the folder cannot be read or written, the next try is the device's first. */
+  @Test
+  void aDeviceThatCannotBeOpenedIsNotBusy() throws Exception {
+    Path folder = temporary.resolve("machine");
+    try (Emulator old = Emulator.open(folder)) {
+      int device = ok(old.openDevice());
+      Path saved = Damage.only(folder, "deserialized");
+      ok(old.close(device));
+      Files.delete(saved);
+      Files.createDirectory(saved);
+      assertEquals(-Errno.EIO, old.openDevice());
+      Files.delete(saved);
+      ok(old.openDevice());
+    }
+  }
+
   /** The memfd is as it was: it can be resized, and preserved in another session. */
   @Test
   void memoryThatCouldNotBePreservedIsNotFrozen() throws Exception {
