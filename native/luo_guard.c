@@ -7,11 +7,14 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "luo_sys.h"
 
 #define TABLE_MAGIC UINT64_C(0x3144524155474F4C) /* "LOGUARD1" */
 #define GUARDS_MAX 1024
+#define KERNEL_SIGSET_BYTES 8
 
 typedef void handler(int number, siginfo_t *info, void *context);
 
@@ -82,6 +85,16 @@ int luo_guard_use(int64_t address) {
     return 0;
 }
 
+/*
+ * Whether the kernel calls a handler. With libjsig, which stands before sigaction(3), it calls the
+ * JVM's first, which never passes such a fault on.
+ */
+static int is_called(handler *host) {
+    uintptr_t present[16] = {0}; /* the kernel's struct sigaction begins with the handler */
+    return syscall(SYS_rt_sigaction, SIGBUS, NULL, present, KERNEL_SIGSET_BYTES) == 0 &&
+           present[0] == (uintptr_t)host;
+}
+
 /* Makes a copy's handler the process's, in place of another copy's or of the one before. */
 static int install(handler *host) {
     struct sigaction action = {.sa_sigaction = host};
@@ -92,6 +105,11 @@ static int install(handler *host) {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     if (sigaction(SIGBUS, &action, NULL) < 0) {
         return -errno;
+    }
+    if (!is_called(host)) {
+        sigaction(SIGBUS, &table->before, NULL);
+        table->installed = NULL;
+        return -ENOTSUP;
     }
     table->installed = host;
     return 0;

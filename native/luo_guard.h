@@ -23,7 +23,10 @@ int64_t luo_guard_table(void);
 /* Uses the table that another copy has made. 0; -EINVAL when there is no table of this version. */
 int luo_guard_use(int64_t table);
 
-/* Guards a mapping of luo_map. 0; -ENOSPC when too many are guarded; what sigaction(2) says. */
+/*
+ * Guards a mapping of luo_map. 0; -ENOSPC when too many are guarded; -ENOTSUP when the kernel calls
+ * another handler first, as with libjsig; what sigaction(2) says.
+ */
 int luo_guard(int64_t address, int64_t length);
 
 /*

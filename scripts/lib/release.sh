@@ -397,7 +397,8 @@ run_outside() {
 	[ -z "$bridge" ] || set -- "-Dluo4j.bridge=$bridge" "$@"
 	rm -rf "$work/tmp"
 	mkdir "$work/tmp"
-	"$home/bin/java" -Djava.io.tmpdir="$work/tmp" "$@" "${start[@]}" >"$out" 2>"$err" || status=$?
+	# what the JVM itself says must not come into the middle of a line
+	"$home/bin/java" -XX:+DisplayVMOutputToStderr -Djava.io.tmpdir="$work/tmp" "$@" "${start[@]}" >"$out" 2>"$err" || status=$?
 	[ $status -eq 0 ] || { printf 'exit status %d and not 0; it said\n' $status && tail -n 20 "$err"; }
 	for line in "${lines[@]}"; do
 		grep -qx -- "$line" "$out" || printf 'no line "%s"\n' "$line"

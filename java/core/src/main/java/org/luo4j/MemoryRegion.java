@@ -196,7 +196,8 @@ public final class MemoryRegion implements AutoCloseable {
    * <p>With {@code -Xcheck:jni} the JVM warns that its handler was modified; {@code
    * -XX:+AllowUserSignalHandlers} ends that.
    *
-   * @return whether it does so from now on; false without JNI, and for a region of {@link #ofFile}
+   * @return whether it does so from now on; false without JNI, behind libjsig, and for a region of
+   *     {@link #ofFile}
    * @throws IllegalStateException when the region is closed
    */
   public boolean absorbFaults() {

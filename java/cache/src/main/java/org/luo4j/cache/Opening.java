@@ -4,6 +4,7 @@ package org.luo4j.cache;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.Objects;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
@@ -21,6 +22,7 @@ final class Opening {
   private final Codec<?> keys;
   private final Codec<?> values;
   private final @Nullable LongSupplier clock;
+  private final Function<MemoryRegion, Memory> memories;
 
   /** Made of the region that {@link #refuse} looked at last. */
   private @Nullable Writer looked;
@@ -30,12 +32,19 @@ final class Opening {
 
   /**
    * @param clock the cache's own, or null
+   * @param memories how the cache gets at its region
    */
-  Opening(CacheFormat.Layout layout, Codec<?> keys, Codec<?> values, @Nullable LongSupplier clock) {
+  Opening(
+      CacheFormat.Layout layout,
+      Codec<?> keys,
+      Codec<?> values,
+      @Nullable LongSupplier clock,
+      Function<MemoryRegion, Memory> memories) {
     this.layout = layout;
     this.keys = keys;
     this.values = values;
     this.clock = clock;
+    this.memories = memories;
   }
 
   /**
@@ -114,7 +123,7 @@ final class Opening {
   }
 
   private Writer writer(MemoryRegion region, boolean isOld) {
-    Memory memory = new Memory(region);
+    Memory memory = memories.apply(region);
     return new Writer(new Reader(memory, layout, new CacheClock(memory, clock), isOld), layout);
   }
 

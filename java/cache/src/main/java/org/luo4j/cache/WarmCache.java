@@ -349,6 +349,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     private @Nullable LiveUpdate luo;
     private String name = "";
     private @Nullable Duration ownerTimeout;
+    private Function<MemoryRegion, Memory> memories = Memory::new;
 
     private Builder(Codec<K> keys, Codec<V> values) {
       this.keys = keys;
@@ -503,6 +504,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
       return this;
     }
 
+    /** Sets how the cache gets at its region, for tests of what may happen there. */
+    Builder<K, V> memories(Function<MemoryRegion, Memory> memories) {
+      this.memories = memories;
+      return this;
+    }
+
     /**
      * Counts hits and misses, for {@link WarmCache#stats}.
      *
@@ -611,7 +618,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     private WarmCache<K, V> open(CacheFormat.Layout layout, CacheMemory memory) throws IOException {
-      Opening opening = new Opening(layout, keys, values, clock);
+      Opening opening = new Opening(layout, keys, values, clock, memories);
       return new WarmCache<>(this, memory, opening.open(memory, onRefusal(), created()));
     }
 

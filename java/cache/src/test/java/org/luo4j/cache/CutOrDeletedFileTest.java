@@ -47,9 +47,14 @@ class CutOrDeletedFileTest {
   }
 
   private ChildJvm.Ended child(Class<?> main, String bridge, long size) throws Exception {
+    return child(ChildJvm.of(main), main, bridge, size);
+  }
+
+  private ChildJvm.Ended child(ChildJvm.Command command, Class<?> main, String bridge, long size)
+      throws Exception {
     JniLibrary.assumeBuilt();
     ChildJvm.Ended ended =
-        ChildJvm.of(main)
+        command
             .classPath(
                 Stream.concat(
                         ChildJvm.classPath().stream(),
@@ -75,6 +80,37 @@ class CutOrDeletedFileTest {
     child(Closer.class, bridge, 0);
     Files.delete(folder.resolve("cache"));
     child(Closer.class, bridge, 1_000_000);
+  }
+
+  /** With libjsig the JVM meets a fault before JNI does: values are verified, as without JNI. */
+  @Test
+  void behindLibjsigThereIsNoGuard() throws Exception {
+    Path libjsig = Path.of(System.getProperty("java.home"), "lib", "libjsig.so");
+    ChildJvm.Command command =
+        ChildJvm.of(Guarded.class).environment("LD_PRELOAD", libjsig.toString());
+    assertEquals("false", child(command, Guarded.class, "jni", 0).answer("guarded: "));
+    assertEquals("true", child(Guarded.class, "jni", 0).answer("guarded: "));
+  }
+
+  /** Another process, which says whether its memory is guarded. */
+  static final class Guarded {
+    public static void main(String[] args) throws Exception {
+      Path file = Path.of(args[0]);
+      try (WarmCache<String, String> cache =
+          WarmCache.builder(Codec.STRING, Codec.STRING)
+              .capacity(CAPACITY)
+              .file(file)
+              .memories(
+                  region -> {
+                    System.out.println("guarded: " + region.absorbFaults());
+                    return new Memory(region);
+                  })
+              .open()) {
+        cache.put("key", "value");
+        cut(file, Long.parseLong(args[1]));
+      }
+      openAgain(file);
+    }
   }
 
   /** Another process, which meets the lost memory in close. */
