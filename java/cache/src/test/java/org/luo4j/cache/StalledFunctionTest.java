@@ -4,13 +4,16 @@ package org.luo4j.cache;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.concurrent.CompletableFuture;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -23,22 +26,29 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.LiveUpdate;
 import org.luo4j.testing.JniLibrary;
+import org.luo4j.testing.SystemProperties;
 
-/** Functions of users that do not return: what others put meanwhile, and what close does. */
+/**
+ * Functions of users that do not return keep nobody for ever: neither those that put meanwhile, nor
+ * close.
+ */
 class StalledFunctionTest {
 
   private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
-  private static final int VALUE_BYTES = 1000;
+  private static final int VALUE_BYTES = 4000;
 
   @TempDir Path folder;
 
+  private final SystemProperties properties = new SystemProperties();
+  private final List<String> told = new ArrayList<>();
   private final ExecutorService thread = Executors.newSingleThreadExecutor();
   private final CountDownLatch stalls = new CountDownLatch(1);
   private final CountDownLatch mayReturn = new CountDownLatch(1);
 
   @BeforeEach
-  void assumeNativeCode() {
+  void useJni() {
     JniLibrary.assumeBuilt();
+    properties.set(LiveUpdate.BRIDGE_PROPERTY, "jni");
   }
 
   @AfterEach
@@ -46,12 +56,21 @@ class StalledFunctionTest {
     mayReturn.countDown();
     thread.shutdown();
     assertTrue(thread.awaitTermination(1, TimeUnit.MINUTES));
+    properties.close();
+  }
+
+  /** A cache that has "key". */
+  private WarmCache<String, byte[]> filled() throws IOException {
+    WarmCache<String, byte[]> cache = open();
+    cache.put("key", value());
+    return cache;
   }
 
   private WarmCache<String, byte[]> open() throws IOException {
     return WarmCache.builder(Codec.STRING, Codec.BYTES)
-        .capacity(1 << 18)
+        .capacity(64 << 10)
         .file(folder.resolve("cache"))
+        .removalListener((key, value, cause) -> told.add(key + " " + cause))
         .open();
   }
 
@@ -75,87 +94,131 @@ class StalledFunctionTest {
     return value.get(VALUE_BYTES - 1);
   }
 
-  @Test
-  void putsThatNeedWhatAReaderHoldsAreDroppedAndCounted() throws Exception {
-    try (WarmCache<String, byte[]> cache = open()) {
-      cache.put("key", value());
-      Future<Byte> read = thread.submit(() -> cache.read("key", this::lastByte));
-      stalls.await();
-      long begun = System.nanoTime();
-      for (int i = 0; cache.stats().droppedPuts() == 0; i++) {
-        cache.put("key " + i, value());
-        assertTrue(System.nanoTime() - begun < 60 * SECOND, "after " + i);
+  /** Has another thread read "key" in place, and waits until it is at it. */
+  private Future<Byte> stalledRead(WarmCache<String, byte[]> cache) throws InterruptedException {
+    Future<Byte> read = thread.submit(() -> cache.read("key", this::lastByte));
+    stalls.await();
+    return read;
+  }
+
+  /** Puts until one is dropped: the key of that one. */
+  private static String putUntilDropped(WarmCache<String, byte[]> cache) {
+    assertEquals(0, cache.stats().droppedPuts());
+    long begun = System.nanoTime();
+    for (int i = 0; ; i++) {
+      assertTrue(i < 10_000, "no put needs the memory that is read");
+      cache.put("key " + i, value());
+      if (cache.stats().droppedPuts() > 0) {
+        assertTrue(System.nanoTime() - begun >= SECOND, "it waited for the reader");
+        assertEquals(1, cache.stats().droppedPuts());
+        return "key " + i;
       }
-      assertTrue(System.nanoTime() - begun >= SECOND);
+    }
+  }
+
+  @Test
+  void whatNeedsItsMemoryIsDroppedCountedAndTold() throws Exception {
+    try (WarmCache<String, byte[]> cache = filled()) {
+      Future<Byte> read = stalledRead(cache);
+      String dropped = putUntilDropped(cache);
+      assertNull(cache.getIfPresent(dropped));
+      assertTrue(told.contains(dropped + " SIZE"), () -> told.toString());
+      // The next ones do not wait once more: this would take hours.
+      for (int i = 0; i < 10_000; i++) {
+        cache.put("more", value());
+      }
+      assertEquals(10_001, cache.stats().droppedPuts());
+      assertNull(cache.getIfPresent("more"));
       mayReturn.countDown();
       assertEquals((byte) 7, read.get());
-      long dropped = cache.stats().droppedPuts();
       for (int i = 0; i < 2000; i++) {
-        cache.put("more " + i, value());
+        cache.put("afterwards", value());
       }
-      assertEquals(dropped, cache.stats().droppedPuts());
+      assertEquals(10_001, cache.stats().droppedPuts());
+      assertEquals(VALUE_BYTES, cache.getIfPresent("afterwards").length);
       assertTrue(cache.verify().isClean());
     }
   }
 
-  /** Closes the cache while a call stalls, and returns what the call throws. */
-  private Throwable closedUnder(WarmCache<String, byte[]> cache, Future<?> call, boolean waits)
+  /** An old value that cannot be replaced is removed: it would be wrong to find it afterwards. */
+  @Test
+  void aDroppedReplacementLeavesNoOldValue() throws Exception {
+    try (WarmCache<String, byte[]> cache = filled()) {
+      stalledRead(cache);
+      putUntilDropped(cache);
+      for (String key : List.copyOf(cache.asMap().keySet())) {
+        cache.put(key, new byte[VALUE_BYTES + 1]);
+        byte[] found = cache.getIfPresent(key);
+        if (cache.stats().droppedPuts() > 1) {
+          assertNull(found);
+          return;
+        }
+        assertEquals(VALUE_BYTES + 1, found.length);
+      }
+      fail("no replacement needs the memory that is read");
+    }
+  }
+
+  /** Closes the cache while a call stalls, which then says so. */
+  private void closedUnder(WarmCache<String, byte[]> cache, Future<?> call, boolean waits)
       throws Exception {
-    stalls.await();
     long begun = System.nanoTime();
-    cache.close();
+    cache.close(); // does not return before, where it waits for the call
     long took = System.nanoTime() - begun;
     assertTrue(!waits || took >= SECOND, took + " ns");
     try (WarmCache<String, byte[]> next = open()) {
-      assertTrue(next.start().isWarm(), next.start().reason());
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, next.start().kind());
       assertEquals(7, next.getIfPresent("key")[0]);
       assertTrue(next.verify().isClean());
       mayReturn.countDown();
-      CompletableFuture<Throwable> thrown = new CompletableFuture<>();
-      try {
-        thrown.complete(new AssertionError("it gave " + call.get()));
-      } catch (ExecutionException e) {
-        thrown.complete(e.getCause());
-      }
+      Throwable thrown = assertThrows(ExecutionException.class, call::get).getCause();
       assertEquals(7, next.getIfPresent("key")[0]);
       assertNull(next.getIfPresent("computed"));
-      return thrown.get();
+      assertNotNull(thrown);
+      assertEquals(IllegalStateException.class, thrown.getClass());
+      assertTrue(thrown.getMessage().contains("closed"), thrown.getMessage());
     }
   }
 
   @Test
   void closeTakesTheMemoryFromAReader() throws Exception {
-    WarmCache<String, byte[]> cache = open();
-    cache.put("key", value());
-    byte[] seen = new byte[1];
+    WarmCache<String, byte[]> cache = filled();
+    byte[] seen = {1};
     Future<Byte> read = thread.submit(() -> cache.read("key", value -> seen[0] = lastByte(value)));
-    Throwable thrown = closedUnder(cache, read, true);
-    assertEquals(IllegalStateException.class, thrown.getClass());
-    assertTrue(thrown.getMessage().contains("closed"), thrown.getMessage());
+    stalls.await();
+    closedUnder(cache, read, true);
     assertEquals(0, seen[0]);
+  }
+
+  @Test
+  void closeReturnsWherePutsWereDropped() throws Exception {
+    WarmCache<String, byte[]> cache = filled();
+    Future<Byte> read = stalledRead(cache);
+    putUntilDropped(cache);
+    cache.close();
+    assertEquals(1, cache.stats().droppedPuts());
+    mayReturn.countDown();
+    assertThrows(ExecutionException.class, read::get);
+    try (WarmCache<String, byte[]> next = open()) {
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, next.start().kind());
+      assertTrue(next.verify().isClean());
+    }
   }
 
   /** Without native code the memory cannot be taken away, and the function has a copy. */
   @Test
   void withoutNativeCodeAReaderHasACopy() throws Exception {
-    System.setProperty(LiveUpdate.BRIDGE_PROPERTY, "emulator");
-    try {
-      WarmCache<String, byte[]> cache = open();
-      cache.put("key", value());
-      Future<Byte> read = thread.submit(() -> cache.read("key", this::lastByte));
-      stalls.await();
-      cache.close();
-      mayReturn.countDown();
-      assertEquals((byte) 7, read.get());
-    } finally {
-      System.clearProperty(LiveUpdate.BRIDGE_PROPERTY);
-    }
+    properties.set(LiveUpdate.BRIDGE_PROPERTY, "emulator");
+    WarmCache<String, byte[]> cache = filled();
+    Future<Byte> read = stalledRead(cache);
+    cache.close();
+    mayReturn.countDown();
+    assertEquals((byte) 7, read.get());
   }
 
   @Test
   void closeDoesNotWaitForAComputation() throws Exception {
-    WarmCache<String, byte[]> cache = open();
-    cache.put("key", value());
+    WarmCache<String, byte[]> cache = filled();
     Future<byte[]> computed =
         thread.submit(
             () ->
@@ -167,9 +230,7 @@ class StalledFunctionTest {
                           stall();
                           return value();
                         }));
-    Throwable thrown = closedUnder(cache, computed, false);
-    assertNotNull(thrown);
-    assertEquals(IllegalStateException.class, thrown.getClass());
-    assertTrue(thrown.getMessage().contains("closed"), thrown.getMessage());
+    stalls.await();
+    closedUnder(cache, computed, false);
   }
 }
