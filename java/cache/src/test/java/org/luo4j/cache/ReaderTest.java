@@ -73,6 +73,35 @@ class ReaderTest {
     assertEquals(0, corrupt());
   }
 
+  /** At each access of the check, one at a time, another thread kills the entry. */
+  @Test
+  void anEntryThatIsKilledWhileItIsCheckedIsNotTakenForLost() {
+    int at = item("key7").at();
+    int check = scene.region.getInt(at);
+    int[] accesses = {0};
+    Memory killed =
+        new Memory(scene.region) {
+          @Override
+          ByteBuffer slice(long offset) {
+            if (accesses[0]-- == 0) {
+              scene.region.putInt(at, 0);
+            }
+            return super.slice(offset);
+          }
+        };
+    Reader reader = new Reader(killed, LAYOUT, new CacheClock(killed, () -> 0), false);
+    int kills = 0;
+    do {
+      scene.region.putInt(at, check);
+      accesses[0] = kills;
+      reader.checkWritten(at, Entry.bytes(4, 47));
+    } while (accesses[0] < 0 && ++kills > 0);
+    assertTrue(kills > 2, "it looks at the entry more than once");
+    scene.region.putInt(at, check ^ 1); // it is not dead
+    accesses[0] = -1;
+    assertThrows(IllegalStateException.class, () -> reader.checkWritten(at, Entry.bytes(4, 47)));
+  }
+
   /** Where a page that cannot be had may read as anything no value is given unverified. */
   @Test
   void aDamagedValueIsAMissAndCounted() {
