@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -369,6 +370,35 @@ class LoadersTest {
   void aCycleOverThreadsAndCachesIsAnExceptionInEach() throws Exception {
     try (WarmCache<String, String> other = open("other")) {
       assertCycle(List.of(cache, other), 2);
+    }
+  }
+
+  /** Who waited for it has not gone on yet, at most times. */
+  @Test
+  void aLoadThatIsOverIsNoPartOfACycle() throws Exception {
+    for (int i = 0; i < 200; i++) {
+      String mine = "mine " + i;
+      String theirs = "theirs " + i;
+      CountDownLatch entered = new CountDownLatch(1);
+      AtomicReference<Call<String>> call = new AtomicReference<>();
+      cache.get(
+          mine,
+          key -> {
+            call.set(
+                new Call<>(
+                    () ->
+                        cache.get(
+                            theirs,
+                            other -> {
+                              entered.countDown();
+                              return cache.get(mine, never -> "never") + ", theirs too";
+                            })));
+            await(entered);
+            call.get().awaitWaiting();
+            return "loaded";
+          });
+      assertEquals("loaded, theirs too", cache.get(theirs, key -> "never"));
+      assertEquals("loaded, theirs too", call.get().result());
     }
   }
 
