@@ -91,8 +91,9 @@ final class Traces {
   private static final Pattern LIBRARY =
       Pattern.compile(".*(\\.so|\\.jsa|/jna\\d+\\.tmp)( \\(deleted\\))?");
 
-  /** Where libffi, which JNA calls with, has the code of callbacks. */
-  private static final Pattern CALLBACKS = Pattern.compile(".*/ffi[A-Za-z0-9]{6}( \\(deleted\\))?");
+  /** Where libffi, which JNA calls with, has the code of callbacks: a file that has no name. */
+  private static final Pattern CALLBACKS =
+      Pattern.compile(".*/(ffi[A-Za-z0-9]{6}|#\\d+)( \\(deleted\\))?");
 
   /** What Jazzer and Lincheck load into the JVM. */
   private static final Pattern TEST_TOOLS =
