@@ -92,10 +92,14 @@ final class Soak implements Mode {
       Folders.empty(place);
     }
     shapes.clear();
-    for (int i = 0; i < SHAPES; i++) {
-      long capacity = CAPACITIES[random.nextInt(CAPACITIES.length)];
-      shapes.add(Series.random(random, capacity, THREADS, random.nextBoolean()));
-    }
+    // Of different capacities: else one would find another's entries, of which its journal says
+    // nothing.
+    random
+        .ints(0, CAPACITIES.length)
+        .distinct()
+        .limit(SHAPES)
+        .mapToObj(i -> Series.random(random, CAPACITIES[i], THREADS, random.nextBoolean()))
+        .forEach(shapes::add);
     shape = shapes.get(0);
     isThere = false;
     epoch = 0;
