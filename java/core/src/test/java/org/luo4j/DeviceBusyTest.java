@@ -65,6 +65,29 @@ class DeviceBusyTest {
   }
 
   @Test
+  void aThreadThatWaitsForItKeepsOthersBusyAndIsNamed() throws Exception {
+    ExecutorService threads = Executors.newSingleThreadExecutor();
+    try (Emulator other = Emulator.open(folder)) {
+      int device = other.openDevice();
+      LiveUpdate patient = luo(Duration.ofMinutes(5));
+      Future<Session> session = threads.submit(() -> patient.createSession("waited"));
+      LiveUpdate once = luo(Duration.ofMillis(1));
+      String said = "";
+      for (int i = 0; i < 10_000 && !said.contains("another thread of this JVM"); i++) {
+        said =
+            assertThrows(LuoException.DeviceBusy.class, () -> once.createSession("busy"))
+                .getMessage();
+      }
+      assertTrue(said.contains("another thread of this JVM uses it, waited PT0.001S"), said);
+      other.close(device);
+      session.get().close();
+      once.createSession("busy").close();
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  @Test
   void anInterruptedThreadWaitsToTheDeadline() throws Exception {
     try (Emulator other = Emulator.open(folder)) {
       assertTrue(other.openDevice() >= 0);
