@@ -117,12 +117,12 @@ class FaultAtEachAccessTest {
       }
       // Another thread would wait for a lock that this one has kept.
       String later =
-          other.submit(() -> unsaid(cache, c -> c.remove("key"))).get(20, TimeUnit.SECONDS);
+          other.submit(() -> unsaid(cache, c -> c.remove("key"))).get(60, TimeUnit.SECONDS);
       if (later != null) {
         wrong.add(where + "remove in another thread " + later);
       }
     } finally {
-      other.submit(cache::close).get(20, TimeUnit.SECONDS);
+      other.submit(cache::close).get(60, TimeUnit.SECONDS);
     }
     try (WarmCache<String, String> next = builder().open()) {
       if (!next.verify().isClean()) {
