@@ -183,7 +183,7 @@ public final class Agent implements AutoCloseable {
   private final Set<Connection> connections = new LinkedHashSet<>();
   private boolean updating;
   private int updates;
-  private boolean closed;
+  private volatile boolean closed;
 
   /** Connections that were accepted, and served or closed. Written by the acceptor. */
   private volatile long accepted;
@@ -921,6 +921,7 @@ public final class Agent implements AutoCloseable {
         progress.accept("jumping");
         holdings.still(
             () -> {
+              checkNotClosed(); // else nothing is held any more
               kexec.execute();
               return null;
             });
@@ -936,6 +937,12 @@ public final class Agent implements AutoCloseable {
       } finally {
         lock.unlock();
       }
+    }
+  }
+
+  private void checkNotClosed() throws IOException {
+    if (closed) {
+      throw new IOException("the agent is closed");
     }
   }
 
@@ -977,6 +984,7 @@ public final class Agent implements AutoCloseable {
     lock.lock();
     try {
       while (true) {
+        checkNotClosed(); // close ends the connections, too
         late.clear();
         for (Connection each : told) {
           if (connections.contains(each) && each.ready < number) {
@@ -988,9 +996,6 @@ public final class Agent implements AutoCloseable {
           break;
         }
         Uninterrupted.until(end, changed::awaitNanos);
-        if (closed) {
-          throw new IOException("the agent is closed");
-        }
       }
     } finally {
       lock.unlock();

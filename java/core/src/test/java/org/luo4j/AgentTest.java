@@ -61,10 +61,18 @@ class AgentTest {
   private static final class FakeKexec implements KexecCommand {
     private final BlockingQueue<String> calls = new LinkedBlockingQueue<>();
     private volatile String failing = "execute";
+    private volatile String gated = "execute";
     private volatile CountDownLatch gate = new CountDownLatch(0);
 
     private void call(String name, String argument) throws IOException {
       calls.add(name + argument);
+      if (name.equals(gated)) {
+        try {
+          gate.await();
+        } catch (InterruptedException e) {
+          throw new IOException(e);
+        }
+      }
       if (name.equals(failing)) {
         throw new IOException("the fake " + name + " failed");
       }
@@ -82,11 +90,6 @@ class AgentTest {
 
     @Override
     public void execute() throws IOException {
-      try {
-        gate.await();
-      } catch (InterruptedException e) {
-        throw new IOException(e);
-      }
       call("execute", "");
     }
   }
@@ -786,6 +789,42 @@ class AgentTest {
     assertEquals(AgentMessage.Type.PREPARE, answer(fd).type());
     bridge.shutdown(fd);
     update.get(50, TimeUnit.SECONDS);
+  }
+
+  private CompletableFuture<Void> updateThatMeetsTheClose(Agent agent) {
+    return CompletableFuture.runAsync(
+        () -> {
+          IOException e =
+              assertThrows(IOException.class, () -> agent.update(UPDATE, progress -> {}));
+          assertEquals("the agent is closed", e.getMessage());
+        });
+  }
+
+  /** Its memory is lost: a kexec would end all that was kept. */
+  @Test
+  void anAgentThatIsClosedWhileClientsPrepareDoesNotJump() throws Exception {
+    Agent agent = agent();
+    int fd = greeted();
+    asked(fd, AgentMessage.take("slow"));
+    CompletableFuture<Void> update = updateThatMeetsTheClose(agent);
+    assertEquals(AgentMessage.Type.PREPARE, answer(fd).type());
+    agent.close();
+    update.get(1, TimeUnit.MINUTES);
+    assertFalse(kexec.calls.contains("execute"), () -> "" + kexec.calls);
+  }
+
+  @Test
+  void anAgentThatIsClosedWhileFileSystemsAreWrittenDoesNotJump() throws Exception {
+    Agent agent = agent();
+    kexec.gated = "sync";
+    kexec.gate = new CountDownLatch(1);
+    CompletableFuture<Void> update = updateThatMeetsTheClose(agent);
+    assertTrue(kexec.calls.poll(1, TimeUnit.MINUTES).startsWith("load"));
+    assertEquals("sync", kexec.calls.poll(1, TimeUnit.MINUTES));
+    agent.close();
+    kexec.gate.countDown();
+    update.get(1, TimeUnit.MINUTES);
+    assertTrue(kexec.calls.isEmpty(), () -> "" + kexec.calls);
   }
 
   @Test
