@@ -71,6 +71,9 @@ class Memory {
   /** Without a guard: held for each store that is ordered, to words that are compared and set. */
   private final Object stores = new Object();
 
+  /** Without a guard: whether the mark was seen to be gone. */
+  private volatile boolean seenGone;
+
   /** What the mark lies in. */
   private final ByteBuffer trailer;
 
@@ -148,7 +151,11 @@ class Memory {
     if (guarded) {
       sound = trailer.getLong(markAt) == MARK;
     } else {
-      sound = hasMark();
+      // Once it is gone it is not looked at again: each look would be an error at some later time.
+      sound = !seenGone && hasMark();
+      if (!sound) {
+        seenGone = true;
+      }
     }
     Reference.reachabilityFence(trailer);
     return sound;
@@ -156,14 +163,17 @@ class Memory {
 
   /** As {@link #isSound}, without a guard. */
   private boolean hasMark() {
-    try {
-      // A copy that faults leaves its target as it was; a read may leave anything.
-      byte[] mark = new byte[MARK_COPY];
-      trailer.get(markAt + 8 - MARK_COPY, mark, 0, MARK_COPY);
-      return (long) ARRAY.get(mark, MARK_COPY - 8) == MARK;
-    } catch (InternalError e) {
-      return false; // of this copy, or of an earlier access
+    // A copy that faults leaves its target as it was; a read may leave anything.
+    byte[] mark = new byte[MARK_COPY];
+    for (int i = 0; i < 2; i++) {
+      try {
+        trailer.get(markAt + 8 - MARK_COPY, mark, 0, MARK_COPY);
+        return (long) ARRAY.get(mark, MARK_COPY - 8) == MARK;
+      } catch (InternalError e) {
+        // Of this copy, or of an earlier access, to another cache's memory perhaps: once more.
+      }
     }
+    return false;
   }
 
   /** The slice in which {@link #MOST} bytes from an offset on lie. */

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -113,14 +114,34 @@ class CutOrDeletedFileTest {
     }
   }
 
-  /** Another process, which meets the lost memory in close. */
+  /** Another process, which meets the lost memory in close, while threads use the cache. */
   static final class Closer {
     public static void main(String[] args) throws Exception {
       Path file = Path.of(args[0]);
-      WarmCache<String, String> cache = filled(file);
-      cut(file, Long.parseLong(args[1]));
-      cache.close();
+      for (int round = 0; round < 4; round++) {
+        WarmCache<String, String> cache = filled(file);
+        for (int i = 0; i < 4; i++) {
+          Thread user = new Thread(() -> use(cache));
+          user.setDaemon(true);
+          user.start();
+        }
+        cut(file, Long.parseLong(args[1]));
+        cache.close();
+      }
       openAgain(file);
+    }
+
+    private static void use(WarmCache<String, String> cache) {
+      for (int i = 0; ; i++) {
+        try {
+          cache.put("key " + i % 1000, "value " + i);
+          cache.verify();
+        } catch (MemoryLostException | InternalError e) {
+          LockSupport.parkNanos(100_000);
+        } catch (IllegalStateException closed) {
+          return;
+        }
+      }
     }
   }
 

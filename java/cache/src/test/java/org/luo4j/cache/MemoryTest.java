@@ -161,10 +161,12 @@ class MemoryTest {
     Throwable cause = new InternalError();
     assertSame(cause, memory.gone(cause).getCause());
     region.putLong(SIZE - 8, CacheFormat.MARK ^ 1);
-    assertFalse(memory.isSound());
+    assertFalse(new Memory(region).isSound());
     region.putLong(SIZE - 8, CacheFormat.MARK);
     region.putLong(SIZE - 16, CacheFormat.MARK ^ 1);
-    assertTrue(memory.isSound());
+    assertTrue(new Memory(region).isSound());
+    // Without a guard each look at memory that is gone would be an error at some later time.
+    assertEquals(memory.isGuarded(), memory.isSound());
   }
 
   @Test
