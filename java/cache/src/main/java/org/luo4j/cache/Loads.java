@@ -22,6 +22,9 @@ final class Loads {
   /** The longest part of a key that a message quotes, in characters. */
   private static final int MAX_QUOTED = 100;
 
+  /** Of 16 bytes at least: several times what they take. */
+  private static final int STACK_FRAMES = 500;
+
   /** Which load each waiting thread waits for, in all caches. Guarded by itself. */
   private static final Map<Thread, Load> WAITING = new HashMap<>();
 
@@ -76,9 +79,31 @@ final class Loads {
     }
   }
 
+  /**
+   * Throws a StackOverflowError unless the thread has more stack than begin, await and end take: to
+   * be called before them, by the method that calls them. Where the stack ended in the midst of one
+   * of them, a load would stay for ever.
+   */
+  static void checkStack() {
+    if (framesBelow(STACK_FRAMES) != STACK_FRAMES) {
+      throw new AssertionError("not counted");
+    }
+  }
+
+  private static int framesBelow(int most) {
+    return most == 0 ? 0 : framesBelow(most - 1) + 1;
+  }
+
   /** Begins a load: returns null, or another load of the key that is under way. */
   @Nullable Load begin(Load load) {
-    return running.putIfAbsent(load, load);
+    try {
+      return running.putIfAbsent(load, load);
+    } catch (Throwable e) { // no memory, after it was put perhaps
+      if (running.get(load) == load) {
+        end(load, null);
+      }
+      throw e;
+    }
   }
 
   /**

@@ -895,6 +895,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Loads a key, or waits for the thread that does. */
   private @Nullable V load(
       K key, byte[] bytes, long hash, Function<? super K, ? extends @Nullable V> loader) {
+    Loads.checkStack();
     Loads.Load load = new Loads.Load(bytes, hash);
     for (Loads.Load other = loads.begin(load); other != null; other = loads.begin(load)) {
       byte[] given = loads.await(other, key);

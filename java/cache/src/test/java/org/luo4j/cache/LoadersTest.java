@@ -38,6 +38,7 @@ class LoadersTest {
 
   @TempDir Path folder;
   private WarmCache<String, String> cache;
+  private volatile int deepest;
 
   /** A call on a thread of its own. */
   private static final class Call<T> extends FutureTask<T> {
@@ -399,6 +400,40 @@ class LoadersTest {
           });
       assertEquals("loaded, theirs too", cache.get(theirs, key -> "never"));
       assertEquals("loaded, theirs too", call.get().result());
+    }
+  }
+
+  private String chain(int n) {
+    deepest = n;
+    return cache.get("chain " + n, key -> chain(n + 1));
+  }
+
+  /** Loaders that need other keys without end: where the stack ends, no load stays. */
+  @Test
+  void aLoadWhoseStackEndsLeavesNothing() throws Exception {
+    for (int round = 0; round < 20; round++) {
+      int frames = round;
+      Call<Boolean> call =
+          new Call<>(
+              () -> {
+                assertThrows(StackOverflowError.class, () -> below(frames, () -> chain(0)));
+                return true;
+              });
+      assertEquals(true, call.result());
+      for (int i = Math.max(0, deepest - 20); i <= deepest + 1; i++) {
+        String key = "chain " + i;
+        assertEquals("now", new Call<>(() -> cache.get(key, same -> "now")).result());
+        cache.remove(key);
+      }
+    }
+  }
+
+  /** Calls something with more frames on the stack, so that it ends elsewhere. */
+  private static void below(int frames, Runnable call) {
+    if (frames > 0) {
+      below(frames - 1, call);
+    } else {
+      call.run();
     }
   }
 
