@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
@@ -50,6 +51,9 @@ public final class LiveUpdate {
   public static final String EMULATOR_DIR_PROPERTY = "luo4j.emulator.dir";
 
   private static final System.Logger LOG = System.getLogger(LiveUpdate.class.getName());
+
+  /** Whether it was said that files are used without native code. */
+  private static final AtomicBoolean FILES_TOLD = new AtomicBoolean();
 
   /** This JVM's threads queue for the device here, instead of polling against each other. */
   private static final ReentrantLock DEVICE = new ReentrantLock(true);
@@ -362,8 +366,8 @@ public final class LiveUpdate {
   }
 
   /**
-   * The native bridge for ordinary files; null where none works, or where {@value #BRIDGE_PROPERTY}
-   * forces the emulator.
+   * The native bridge for ordinary files; null where none works, which is logged once, or where
+   * {@value #BRIDGE_PROPERTY} forces the emulator.
    *
    * @throws LuoException.BridgeUnavailable when the property forces a bridge that does not work
    */
@@ -376,6 +380,14 @@ public final class LiveUpdate {
     if (selection.bridge() == null && forced != null) {
       throw Builder.unavailable(
           BRIDGE_PROPERTY + "=" + forced + " does not work", selection.refused());
+    }
+    if (selection.bridge() == null && FILES_TOLD.compareAndSet(false, true)) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "luo4j uses files without native code"
+              + Builder.because(selection.refused())
+              + ": lookups are slower, memory goes with a garbage collection, and a file's lock ends"
+              + " when anything else in this JVM opens and closes the file");
     }
     return selection.bridge();
   }

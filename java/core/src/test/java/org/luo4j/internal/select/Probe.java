@@ -2,6 +2,10 @@
 package org.luo4j.internal.select;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.luo4j.BridgeType;
 import org.luo4j.LiveUpdate;
@@ -9,6 +13,7 @@ import org.luo4j.LuoException;
 import org.luo4j.MemFd;
 import org.luo4j.MemFdOptions;
 import org.luo4j.MemoryRegion;
+import org.luo4j.OwnedFile;
 import org.luo4j.Provider;
 
 /**
@@ -29,6 +34,7 @@ final class Probe {
         case "kernel" -> say(choice, LiveUpdate.builder().provider(Provider.KERNEL));
         case "memfd-jni" -> say(choice, LiveUpdate.builder().bridge(BridgeType.JNI));
         case "memfd-jna" -> say(choice, LiveUpdate.builder().bridge(BridgeType.JNA));
+        case "files" -> openFiles(choice);
         default -> throw new IllegalArgumentException(choice);
       }
     }
@@ -49,6 +55,19 @@ final class Probe {
       say(choice + ": " + e.getClass().getSimpleName() + " " + e.getMessage());
       suppressed(choice, List.of(e.getSuppressed()));
     }
+  }
+
+  /** Two files, one after the other. */
+  private static void openFiles(String choice) throws IOException {
+    List<Boolean> safe = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      Path path = Files.createTempFile("probe-", "");
+      try (OwnedFile file = OwnedFile.open(path, Duration.ZERO)) {
+        safe.add(file.isLockSafe());
+      }
+      Files.delete(path);
+    }
+    say(choice + " locks are safe: " + safe);
   }
 
   private static void suppressed(String choice, List<? extends Throwable> reasons) {

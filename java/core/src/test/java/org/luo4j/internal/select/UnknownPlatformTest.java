@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.sun.jna.Platform;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,6 +99,22 @@ class UnknownPlatformTest {
         platform,
         "JNA: JNA could not load its own library");
     assertEquals(1, ended.linesWith("WARNING").size(), ended::toString);
+  }
+
+  /** The lock that a file has then is not the one that is promised. */
+  @Test
+  void thatFilesAreUsedWithoutNativeCodeIsSaidOnce() throws Exception {
+    ChildJvm.Ended ended = child().property("os.arch", "loongarch64").run("files");
+    assertEquals(0, ended.exit(), ended::toString);
+    assertEquals("[false, false]", ended.answer("files locks are safe: "));
+    assertEquals(1, ended.linesWith("WARNING").size(), ended::toString);
+    assertContains(
+        ended.linesWith("WARNING").get(0),
+        "without native code (JNI: this build of luo4j carries no JNI library for",
+        "a file's lock ends when anything else in this JVM opens and closes the file");
+    ChildJvm.Ended forced = child().property("luo4j.bridge", "emulator").run("files");
+    assertEquals("[false, false]", forced.answer("files locks are safe: "));
+    assertEquals(List.of(), forced.linesWith("WARNING"));
   }
 
   @Test
