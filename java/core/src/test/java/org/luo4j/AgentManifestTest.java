@@ -12,6 +12,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
@@ -66,6 +67,26 @@ class AgentManifestTest {
         assertEquals(TWO.subList(0, 1), contents.entries());
         region.putByte(i, before);
       }
+      assertEquals(TWO, AgentManifest.read(memfd).entries());
+    }
+  }
+
+  /** What follows is written over the older copy all the same. */
+  @Test
+  void aRefusedWriteChangesNoCopy() {
+    LiveUpdate luo = Emulated.in(folder);
+    try (MemFd memfd = memfd(luo);
+        AgentManifest manifest = new AgentManifest(memfd.duplicate());
+        MemoryRegion region = memfd.map()) {
+      manifest.write(List.of());
+      manifest.write(TWO);
+      assertFalse(manifest.write(Collections.nCopies(2000, TWO.get(1))));
+      assertEquals(TWO, AgentManifest.read(memfd).entries());
+      assertTrue(manifest.write(TWO.subList(0, 1))); // in place of the first
+      AgentManifest.Contents contents = AgentManifest.read(memfd);
+      assertEquals(3, contents.sequence());
+      assertEquals(TWO.subList(0, 1), contents.entries());
+      region.putByte(AgentManifest.COPY_BYTES, (byte) 0);
       assertEquals(TWO, AgentManifest.read(memfd).entries());
     }
   }

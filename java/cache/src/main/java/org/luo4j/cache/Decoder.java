@@ -41,10 +41,10 @@ final class Decoder<K, V> {
    */
   @Nullable V value(byte[] bytes) {
     V value = null;
-    RuntimeException failure = null;
+    Exception failure = null;
     try {
       value = values.decode(bytes);
-    } catch (RuntimeException e) {
+    } catch (Exception e) { // other languages throw checked ones, too
       failure = e;
     }
     return value != null ? value : failed("value", values, bytes.length, failure, throwing);
@@ -55,12 +55,12 @@ final class Decoder<K, V> {
     return decode("key", keys, bytes, throwing);
   }
 
-  /** As {@link #value}, but throws none of the codec's RuntimeExceptions. */
+  /** As {@link #value}, but throws none of the codec's exceptions. */
   @Nullable V valueOrNull(byte[] bytes) {
     return decode("value", values, bytes, false);
   }
 
-  /** As {@link #key}, but throws none of the codec's RuntimeExceptions. */
+  /** As {@link #key}, but throws none of the codec's exceptions. */
   @Nullable K keyOrNull(byte[] bytes) {
     return decode("key", keys, bytes, false);
   }
@@ -69,33 +69,31 @@ final class Decoder<K, V> {
   boolean canDecodeValue(byte[] bytes) {
     try {
       return values.decode(bytes) != null;
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
       return false;
     }
   }
 
   private <T> @Nullable T decode(String what, Codec<T> codec, byte[] bytes, boolean mayThrow) {
     T decoded = null;
-    RuntimeException failure = null;
+    Exception failure = null;
     try {
       decoded = codec.decode(bytes);
-    } catch (RuntimeException e) {
+    } catch (Exception e) { // other languages throw checked ones, too
       failure = e;
     }
     return decoded != null ? decoded : failed(what, codec, bytes.length, failure, mayThrow);
   }
 
   private <T> @Nullable T failed(
-      String what,
-      Codec<T> codec,
-      int length,
-      @Nullable RuntimeException failure,
-      boolean mayThrow) {
+      String what, Codec<T> codec, int length, @Nullable Exception failure, boolean mayThrow) {
     failures.increment();
-    RuntimeException reason =
+    Exception reason =
         failure != null ? failure : new IllegalStateException("decode returned null");
     if (mayThrow) {
-      throw reason;
+      throw reason instanceof RuntimeException known
+          ? known
+          : new IllegalStateException("codec '" + codec.name() + "' failed: " + reason, reason);
     }
     if (!logged.getAndSet(true)) {
       LOG.log(

@@ -70,7 +70,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private static final long PAUSE_NANOS = 50_000;
 
-  /** How often a thread that waits for the write lock looks after the memory, without a guard. */
+  /** How often a thread that waits for the write lock looks whether the cache is still there. */
   private static final long LOOK_MILLIS = 50;
 
   /** How many errors of faults {@link #close} may meet, without a guard. */
@@ -137,10 +137,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
       }
       Thread.onSpinWait();
     }
-    if (reader.memory.isGuarded()) {
-      write.lock();
-    } else {
-      lockWhileSound();
+    // Who has it may be in a codec when the cache is closed, and give it back later, or never.
+    // Without a guard the error of a fault may have met a thread that had it: the memory is gone.
+    while (!tryLock(LOOK_MILLIS)) {
+      reader.memory.checkOpen();
+      if (!reader.memory.isGuarded()) {
+        reader.memory.checkSound();
+      }
     }
   }
 
@@ -156,16 +159,6 @@ public final class WarmCache<K, V> implements AutoCloseable {
       Thread.yield();
     }
     lock();
-  }
-
-  /**
-   * Takes the write lock where the error of a fault may have met a thread that had it at any point:
-   * then nobody gives it back, but the memory is gone, which this throws.
-   */
-  private void lockWhileSound() {
-    while (!tryLock(LOOK_MILLIS)) {
-      reader.memory.checkSound();
-    }
   }
 
   /** Takes the write lock, if it can be had within a time; an interrupt does not end the wait. */
@@ -220,7 +213,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         if (key != null && value != null) {
           told.onRemoval(key, value, removal.cause);
         }
-      } catch (RuntimeException e) {
+      } catch (Exception e) { // other languages throw checked ones, too
         System.getLogger(WarmCache.class.getName())
             .log(System.Logger.Level.WARNING, "the removal listener failed", e);
       } catch (Error e) {

@@ -39,7 +39,9 @@ class DecodeFailureTest {
     THROWS,
     /** Writes into the array before it throws, as the array is its own. */
     SPOILS_AND_THROWS,
-    RETURNS_NULL
+    RETURNS_NULL,
+    /** As codecs in other languages may. */
+    THROWS_CHECKED
   }
 
   private static final String BAD = "bad";
@@ -64,8 +66,17 @@ class DecodeFailureTest {
           if (failure == Failure.RETURNS_NULL) {
             return null;
           }
+          if (failure == Failure.THROWS_CHECKED) {
+            throw DecodeFailureTest.<RuntimeException>unchecked(
+                new IOException("cannot decode " + text));
+          }
           throw new IllegalArgumentException("cannot decode " + text);
         });
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <E extends Exception> E unchecked(Exception e) throws E {
+    throw (E) e;
   }
 
   private WarmCache.Builder<String, String> builder() {

@@ -120,6 +120,30 @@ class InvalidateAllTest {
     }
   }
 
+  /** As listeners in other languages may. */
+  @Test
+  void aListenerThatThrowsACheckedExceptionIsToldOfTheOthers() throws IOException {
+    List<Integer> told = new ArrayList<>();
+    try (WarmCache<Integer, byte[]> cache =
+        builder(64 << 10)
+            .removalListener(
+                (key, value, cause) -> {
+                  told.add(key);
+                  throw InvalidateAllTest.<RuntimeException>unchecked(new IOException("told"));
+                })
+            .open()) {
+      cache.put(1, new byte[10]);
+      cache.put(2, new byte[10]);
+      cache.invalidateAll();
+      assertEquals(2, told.size());
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <E extends Exception> E unchecked(Exception e) throws E {
+    throw (E) e;
+  }
+
   /**
    * Threads put keys of their own, each once, while another removes all of them: each key was told
    * once, or is there.

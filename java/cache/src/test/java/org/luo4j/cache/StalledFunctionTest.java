@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -232,5 +233,40 @@ class StalledFunctionTest {
                         }));
     stalls.await();
     closedUnder(cache, computed, false);
+  }
+
+  /** It runs under the write lock, which it may never give back. */
+  @Test
+  void callsThatWaitForACodecEndWithClose() throws Exception {
+    Codec<byte[]> stalling =
+        Codec.of(
+            "stalling",
+            value -> value,
+            bytes -> {
+              stall();
+              return bytes;
+            });
+    WarmCache<String, byte[]> cache =
+        WarmCache.builder(Codec.STRING, stalling)
+            .capacity(64 << 10)
+            .file(folder.resolve("cache"))
+            .open();
+    cache.put("key", value());
+    Future<byte[]> stalled = thread.submit(() -> cache.asMap().put("key", new byte[1]));
+    stalls.await();
+    FutureTask<Void> waits = new FutureTask<>(() -> cache.put("other", value()), null);
+    Thread waiting = new Thread(waits, "waits");
+    waiting.start();
+    while (waiting.getState() != Thread.State.TIMED_WAITING && !waits.isDone()) {
+      Thread.onSpinWait();
+    }
+    cache.close();
+    Throwable thrown =
+        assertThrows(ExecutionException.class, () -> waits.get(1, TimeUnit.MINUTES)).getCause();
+    assertEquals(IllegalStateException.class, thrown.getClass());
+    assertThrows(IllegalStateException.class, () -> cache.put("later", value()));
+    assertThrows(IllegalStateException.class, () -> cache.remove("key"));
+    mayReturn.countDown();
+    assertThrows(ExecutionException.class, stalled::get);
   }
 }
