@@ -15,6 +15,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.luo4j.cache.CacheHeader;
 import org.luo4j.cache.Verification;
 import org.luo4j.cache.WarmCache;
 import org.luo4j.cli.dump.DumpWriter;
@@ -67,12 +68,14 @@ final class CacheDump implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Written written;
+    boolean isStdout = to.equals("-");
+    Path target = isStdout ? Path.of(to) : target(to);
     try (WarmCache<byte[], byte[]> cache = place.open()) {
-      if (to.equals("-")) {
+      if (isStdout) {
         // Closing it would close stdout: it is flushed.
         written = write(cache, new FileOutputStream(FileDescriptor.out));
       } else {
-        written = writeFile(cache, Path.of(to).toAbsolutePath());
+        written = writeFile(cache, target);
       }
     }
     spec.commandLine()
@@ -87,8 +90,44 @@ final class CacheDump implements Callable<Integer> {
     return written.damaged == 0 ? 0 : 1;
   }
 
-  /** Writes to another name in the same folder, which becomes the file's when all is on disk. */
+  /** The file to write, links followed. A cache's is refused: it would be lost. */
+  private static Path target(String to) throws IOException {
+    Path file = Path.of(to).toAbsolutePath();
+    if (Files.exists(file)) {
+      file = file.toRealPath();
+    }
+    if (Files.isDirectory(file)) {
+      throw new IOException("--to '" + to + "' is a folder: name a file");
+    }
+    Path parent = file.getParent();
+    if (parent == null || !Files.isDirectory(parent)) {
+      throw new IOException("--to '" + to + "': there is no folder " + parent);
+    }
+    if (Files.isRegularFile(file) && isCache(file)) {
+      throw new IOException("--to '" + to + "' is a cache, which would be lost: name another file");
+    }
+    return file;
+  }
+
+  private static boolean isCache(Path file) {
+    try {
+      CacheHeader.read(file);
+      return true;
+    } catch (IOException none) {
+      return false;
+    }
+  }
+
+  /**
+   * Writes to another name in the same folder, which becomes the file's when all is on disk; to
+   * what is no ordinary file, as it goes.
+   */
   private static Written writeFile(WarmCache<byte[], byte[]> cache, Path file) throws IOException {
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.WRITE)) {
+        return write(cache, out);
+      }
+    }
     Path part = Files.createTempFile(file.getParent(), "." + file.getFileName() + ".", ".part");
     try {
       Written written;

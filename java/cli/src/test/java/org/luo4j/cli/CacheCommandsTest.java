@@ -19,6 +19,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -189,6 +191,47 @@ class CacheCommandsTest {
     assertRun(2, run);
     assertTrue(run.err().contains("an eighth of the capacity"), run.err());
     assertFalse(Files.exists(small));
+  }
+
+  /** Neither the cache itself nor another one, by a link either: it would be lost. */
+  @Test
+  void aCacheIsNotDumpedOverACache() throws IOException {
+    filled();
+    Path other = folder.resolve("other");
+    Path link = folder.resolve("link");
+    try (WarmCache<String, byte[]> cache = builder().file(other).open()) {
+      cache.put("key", new byte[1]);
+    }
+    Files.createSymbolicLink(link, other);
+    Map<String, String> before = contents(file());
+    for (Path to : List.of(file(), other, link)) {
+      Run refused = Run.luo("cache", "dump", file(), "--to", to);
+      assertRun(2, refused);
+      assertTrue(refused.err().contains("--to '" + to + "' is a cache"), refused.err());
+    }
+    assertEquals(before, contents(file()));
+    assertEquals(1, contents(other).size());
+    Run missing = Run.luo("cache", "dump", file(), "--to", folder.resolve("none/dump"));
+    assertTrue(missing.err().contains("there is no folder " + folder.resolve("none")));
+  }
+
+  /** What is no ordinary file stays what it is, and a link leads to what is written. */
+  @Test
+  void aDumpGoesWhereALinkLeadsAndIntoAFifo() throws Exception {
+    filled();
+    Path link = folder.resolve("link");
+    Files.createFile(dump());
+    Files.createSymbolicLink(link, dump());
+    assertRun(0, Run.luo("cache", "dump", file(), "--to", link));
+    assertTrue(Files.isSymbolicLink(link));
+    byte[] written = Files.readAllBytes(dump());
+    Path fifo = folder.resolve("fifo");
+    assertEquals(0, new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor());
+    FutureTask<byte[]> read = new FutureTask<>(() -> Files.readAllBytes(fifo));
+    new Thread(read, "reads").start();
+    assertRun(0, Run.luo("cache", "dump", file(), "--to", fifo));
+    assertArrayEquals(written, read.get(1, TimeUnit.MINUTES));
+    assertFalse(Files.isRegularFile(fifo));
   }
 
   @Test
