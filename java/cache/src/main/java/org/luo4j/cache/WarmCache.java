@@ -804,40 +804,48 @@ public final class WarmCache<K, V> implements AutoCloseable {
     long bytes = 0;
     long damaged = 0;
     long told = 0;
-    for (long place = reader.nextSlot(0); place >= 0; place = reader.nextSlot(place + 8)) {
-      long found = reader.verify(place);
-      if (found > 0) {
-        entries++;
-        bytes += found;
-        Reader.Copy copy = visitor == null ? null : reader.entryAt(place);
-        Map.Entry<K, V> entry = copy == null ? null : decode(copy);
-        if (visitor != null && copy != null && entry != null) {
-          visitor.visit(
-              entry.getKey(),
-              entry.getValue(),
-              copy.expiry() == 0 ? 0 : reader.clock.wallOf(copy.expiry()));
+    try {
+      for (long place = reader.nextSlot(0); place >= 0; place = reader.nextSlot(place + 8)) {
+        long found = reader.verify(place);
+        if (found > 0) {
+          entries++;
+          bytes += found;
+          Reader.Copy copy = visitor == null ? null : reader.entryAt(place);
+          Map.Entry<K, V> entry = copy == null ? null : decode(copy);
+          if (visitor != null && copy != null && entry != null) {
+            visitor.visit(
+                entry.getKey(),
+                entry.getValue(),
+                copy.expiry() == 0 ? 0 : reader.clock.wallOf(copy.expiry()));
+          }
+        } else if (found < 0 && (!drop || dropDamaged(place))) {
+          damaged++;
         }
-      } else if (found < 0 && (!drop || dropDamaged(place))) {
-        damaged++;
+        if (reader.index.slotsBefore(place) - told >= PROGRESS_SLOTS) {
+          told = reader.index.slotsBefore(place);
+          progress.at(told, slots);
+        }
       }
-      if (reader.index.slotsBefore(place) - told >= PROGRESS_SLOTS) {
-        told = reader.index.slotsBefore(place);
-        progress.at(told, slots);
-      }
-    }
-    if (damaged > 0 && drop) {
-      lock();
-      try {
-        writer.recount();
-        reader.memory.checkSound();
-      } catch (RuntimeException | Error e) {
-        throw sound(e);
-      } finally {
-        unlock();
+    } finally {
+      if (damaged > 0 && drop) {
+        recount(); // whatever was thrown
       }
     }
     progress.at(slots, slots);
     return new Verification(entries, bytes, damaged);
+  }
+
+  /** Nobody knows what damaged entries counted as. */
+  private void recount() {
+    lock();
+    try {
+      writer.recount();
+      reader.memory.checkSound();
+    } catch (RuntimeException | Error e) {
+      throw sound(e);
+    } finally {
+      unlock();
+    }
   }
 
   private boolean dropDamaged(long place) {

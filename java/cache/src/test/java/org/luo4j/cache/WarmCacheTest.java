@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -378,6 +380,39 @@ class WarmCacheTest {
             cache::verify)) {
       String message = assertThrows(IllegalStateException.class, call::run).getMessage();
       assertTrue(message.contains("closed"), message);
+    }
+  }
+
+  /** What it has dropped until then is not counted any more. */
+  @Test
+  void aVerificationWhoseProgressThrowsLeavesRightCounts() throws IOException {
+    Path file = folder.resolve("counted");
+    int entries = 1000;
+    long liveBytes;
+    try (WarmCache<String, byte[]> cache =
+        WarmCache.builder(Codec.STRING, Codec.BYTES).capacity(32 << 20).file(file).open()) {
+      for (int i = 0; i < entries; i++) {
+        cache.put(String.format("%04d", i), "easy to find".getBytes());
+      }
+      liveBytes = cache.liveBytes();
+    }
+    byte[] all = Files.readAllBytes(file);
+    Files.write(
+        file,
+        new String(all, StandardCharsets.ISO_8859_1)
+            .replace("easy", "Easy")
+            .getBytes(StandardCharsets.ISO_8859_1));
+    try (WarmCache<String, byte[]> cache =
+        WarmCache.builder(Codec.STRING, Codec.BYTES).capacity(32 << 20).file(file).open()) {
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              cache.verify(
+                  (done, total) -> {
+                    throw new IllegalStateException("of the test");
+                  }));
+      assertTrue(cache.size() > 0 && cache.size() < entries, () -> "size " + cache.size());
+      assertEquals(liveBytes / entries * cache.size(), cache.liveBytes());
     }
   }
 }
