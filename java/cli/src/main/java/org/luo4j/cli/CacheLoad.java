@@ -99,9 +99,11 @@ final class CacheLoad implements Callable<Integer> {
   private int load(InputStream in) throws IOException, InterruptedException {
     DumpReader dump = new DumpReader(stream(in));
     boolean isNew = file != null && !Files.exists(file);
+    boolean made = false;
     boolean done = false;
     int exit;
     try (WarmCache<byte[], byte[]> cache = open(dump.shape(), isNew)) {
+      made = isNew;
       exit = load(dump, cache);
       done = true;
       if (session != null) {
@@ -109,7 +111,7 @@ final class CacheLoad implements Callable<Integer> {
         new CountDownLatch(1).await();
       }
     } finally {
-      if (isNew && !done) {
+      if (made && !done) {
         Files.deleteIfExists(file);
       }
     }
@@ -137,6 +139,15 @@ final class CacheLoad implements Callable<Integer> {
       return cache;
     }
     if (isNew) {
+      Path refused = file.resolveSibling(file.getFileName() + ".refused");
+      if (Files.exists(refused)) { // which would be taken back, and is not the dump's
+        throw new IOException(
+            file
+                + " is not there, but "
+                + refused
+                + " is, which was set aside: delete it with luo cache refused --drop, or name"
+                + " another file");
+      }
       return WarmCache.builder(wanted).file(file).onRefusal(OnRefusal.FAIL).open();
     }
     WarmCache<byte[], byte[]> cache = WarmCache.openAsFound(file);

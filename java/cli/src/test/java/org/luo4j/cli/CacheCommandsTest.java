@@ -193,6 +193,19 @@ class CacheCommandsTest {
     assertFalse(Files.exists(small));
   }
 
+  /** It would be taken back, and be deleted with a new cache whose dump is cut off. */
+  @Test
+  void aNewCacheIsNotLoadedBesideOneThatIsSetAside() throws IOException {
+    filled();
+    assertRun(0, Run.luo("cache", "dump", file(), "--to", dump()));
+    Path refused = folder.resolve("new.refused");
+    Files.move(file(), refused);
+    Run load = Run.luo("cache", "load", folder.resolve("new"), "--from", dump());
+    assertRun(2, load);
+    assertTrue(load.err().contains(refused + " is, which was set aside"), load.err());
+    assertEquals(List.of("cache.dump", "new.refused"), names());
+  }
+
   /** Neither the cache itself nor another one, by a link either: it would be lost. */
   @Test
   void aCacheIsNotDumpedOverACache() throws IOException {
