@@ -265,7 +265,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   public static WarmCache<byte[], byte[]> openAsFound(Path file) throws IOException {
     Builder<byte[], byte[]> builder =
         builder(CacheHeader.read(file).shape())
-            .file(file)
+            .found(file)
             .ownerTimeout(Duration.ZERO)
             .onRefusal(OnRefusal.FAIL);
     builder.foreign = true;
@@ -321,6 +321,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public static final class Builder<K, V> {
     private static final int DEFAULT_AVERAGE_ENTRY = 64;
+
+    /** How the names end that a cache gives to memory it set aside, or exchanges. */
+    private static final List<String> NAMES_SET_ASIDE = List.of(".refused", ".swap");
 
     private final Codec<K> keys;
     private final Codec<V> values;
@@ -389,12 +392,34 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *
      * @param file the file; its folder must be there
      * @return this
+     * @throws IllegalArgumentException when its name ends in .refused or .swap: those are names of
+     *     memory that another cache set aside
      * @throws IllegalStateException when a file, handover or session was set already
      */
     public Builder<K, V> file(Path file) {
+      checkName("file", String.valueOf(Objects.requireNonNull(file, "file").getFileName()));
+      return found(file);
+    }
+
+    /** As {@link #file}, whatever its name. */
+    private Builder<K, V> found(Path found) {
       oncePlaced();
-      this.file = Objects.requireNonNull(file, "file");
+      this.file = found;
       return this;
+    }
+
+    private static void checkName(String argument, String name) {
+      for (String ending : NAMES_SET_ASIDE) {
+        if (name.endsWith(ending)) {
+          throw new IllegalArgumentException(
+              argument
+                  + " '"
+                  + name
+                  + "' ends in "
+                  + ending
+                  + ", as memory does that a cache set aside: take another name");
+        }
+      }
     }
 
     /**
@@ -404,6 +429,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param handover stays the caller's, who closes it after the cache
      * @param name as {@link Handover#make} takes it, 47 characters at most
      * @return this
+     * @throws IllegalArgumentException when the name ends in .refused or .swap
      * @throws IllegalStateException when a file, handover or session was set already, or {@link
      *     #ownerTimeout}
      */
@@ -411,7 +437,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
       oncePlaced();
       checkTimeout(ownerTimeout == null);
       this.handover = Objects.requireNonNull(handover, "handover");
-      this.name = Objects.requireNonNull(name, "name");
+      checkName("name", Objects.requireNonNull(name, "name"));
+      this.name = name;
       return this;
     }
 
@@ -422,12 +449,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param luo who makes the session
      * @param name the session's name, as {@link Handover#make} takes it, 47 characters at most
      * @return this
+     * @throws IllegalArgumentException when the name ends in .refused or .swap
      * @throws IllegalStateException when a file, handover or session was set already
      */
     public Builder<K, V> session(LiveUpdate luo, String name) {
       oncePlaced();
       this.luo = Objects.requireNonNull(luo, "luo");
-      this.name = Objects.requireNonNull(name, "name");
+      checkName("name", Objects.requireNonNull(name, "name"));
+      this.name = name;
       return this;
     }
 

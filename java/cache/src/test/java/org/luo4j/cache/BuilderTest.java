@@ -11,6 +11,7 @@ import java.lang.reflect.Modifier;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -158,6 +159,22 @@ class BuilderTest {
             .onDecodeFailure(OnDecodeFailure.THROW)
             .open()) {
       assertEquals(100, cache.shape().averageEntryBytes());
+    }
+  }
+
+  /** Another cache would rename it, and have its memory. */
+  @Test
+  void namesOfMemoryThatIsSetAsideAreRefused() {
+    for (String name : List.of("cache.refused", "cache.swap", ".refused")) {
+      for (Consumer<WarmCache.Builder<String, String>> place :
+          List.<Consumer<WarmCache.Builder<String, String>>>of(
+              builder -> builder.file(folder.resolve(name)),
+              builder -> builder.handover(handover, name),
+              builder -> builder.session(luo, name))) {
+        IllegalArgumentException e =
+            assertThrows(IllegalArgumentException.class, () -> place.accept(builder()));
+        assertTrue(e.getMessage().contains("'" + name + "' ends in ."), e.getMessage());
+      }
     }
   }
 }
