@@ -34,6 +34,9 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
    *     lock
    */
   public static CacheHeader read(Path file) throws IOException {
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new IOException(file + " is no ordinary file: that is no cache");
+    }
     byte[] page = page(file);
     long size = Files.size(file);
     if (page.length < CacheFormat.HEADER_BYTES) {

@@ -286,4 +286,15 @@ class AsFoundTest {
         assertThrows(IOException.class, () -> WarmCache.openAsFound(after, "another"));
     assertTrue(nothing.getMessage().contains("ENOENT"), nothing.getMessage());
   }
+
+  /** A FIFO would keep who opens it waiting. */
+  @Test
+  void whatIsNoOrdinaryFileIsNoCache() throws Exception {
+    Path fifo = folder.resolve("fifo");
+    assertEquals(0, new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor());
+    for (Path path : List.of(fifo, folder, Path.of("/dev/null"))) {
+      IOException e = assertThrows(IOException.class, () -> CacheHeader.read(path));
+      assertEquals(path + " is no ordinary file: that is no cache", e.getMessage());
+    }
+  }
 }
