@@ -189,7 +189,12 @@ final class ChannelFile extends OwnedFile {
   @Override
   public boolean isReserved() throws IOException {
     size(); // which wants an open file
-    return false; // the JDK does not say how many blocks a file has
+    return false; // as above
+  }
+
+  @Override
+  public long allocated() throws IOException {
+    return size(); // the JDK does not say how many blocks a file has
   }
 
   @Override
@@ -199,7 +204,8 @@ final class ChannelFile extends OwnedFile {
           long size = channel.size();
           boolean done = false;
           try {
-            checkRoom(Math.max(0, bytes - size));
+            new Room().checkFileSize(path().toString(), bytes, size);
+            checkFree(bytes - size, 0);
             writeAll(Math.max(bytes, size), size);
             done = true;
           } finally {
@@ -211,17 +217,8 @@ final class ChannelFile extends OwnedFile {
         });
   }
 
-  private void checkRoom(long needed) throws IOException {
-    long usable = path().toFile().getUsableSpace();
-    if (path().toFile().getTotalSpace() > 0 && usable < needed) {
-      throw noRoom(needed, usable, isMemory());
-    }
-    if (isMemory()) {
-      new Room().checkMemory(path().toString(), needed);
-    }
-  }
-
-  private boolean isMemory() {
+  @Override
+  boolean isMemory() {
     try {
       FileStore store = Files.getFileStore(path());
       return Room.MEMORY_FILE_SYSTEMS.contains(store.type());

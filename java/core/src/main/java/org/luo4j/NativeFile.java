@@ -184,15 +184,21 @@ final class NativeFile extends OwnedFile {
   }
 
   @Override
+  public long allocated() throws IOException {
+    return status()[Bridge.STATUS_ALLOCATED];
+  }
+
+  @Override
   public void reserve(long bytes) throws IOException {
     long[] status = status();
     long size = status[Bridge.STATUS_SIZE];
     long wanted = Math.max(bytes, size);
-    checkRoom(status, wanted - status[Bridge.STATUS_ALLOCATED]);
+    new Room().checkFileSize(path().toString(), wanted, size);
+    checkFree(wanted - status[Bridge.STATUS_ALLOCATED], 0);
     boolean done = false;
     try {
       if (size < wanted) {
-        call("ftruncate", fd -> bridge.truncate(fd, wanted));
+        checkSize("ftruncate", descriptor.result(fd -> bridge.truncate(fd, wanted)), wanted);
       }
       allocate(wanted);
       done = true;
@@ -203,22 +209,9 @@ final class NativeFile extends OwnedFile {
     }
   }
 
-  private void checkRoom(long[] status, long needed) throws IOException {
-    if (needed <= 0) {
-      return;
-    }
-    // 0 where the file system cannot be asked: then the allocation will tell
-    long usable = path().toFile().getUsableSpace();
-    if (path().toFile().getTotalSpace() > 0 && usable < needed) {
-      throw noRoom(needed, usable, isMemory(status));
-    }
-    if (isMemory(status)) {
-      new Room().checkMemory(path().toString(), needed);
-    }
-  }
-
-  private static boolean isMemory(long[] status) {
-    long device = status[Bridge.STATUS_DEVICE];
+  @Override
+  boolean isMemory() throws IOException {
+    long device = status()[Bridge.STATUS_DEVICE];
     return new Room().isMemory(device >>> 32, device & 0xFFFF_FFFFL);
   }
 
@@ -228,16 +221,21 @@ final class NativeFile extends OwnedFile {
       result = descriptor.result(fd -> bridge.allocate(fd, 0, 0, bytes));
     }
     if (result == -Errno.ENOSPC) {
-      long[] status = status();
-      throw noRoom(
-          bytes - status[Bridge.STATUS_ALLOCATED],
-          path().toFile().getUsableSpace(),
-          isMemory(status));
+      throw noRoom(bytes - allocated(), path().toFile().getUsableSpace(), isMemory());
     }
     if (result == -Errno.EOPNOTSUPP || result == -Errno.ENOSYS) {
       writeHoles(bytes);
-    } else if (result < 0) {
-      throw failure(path(), result, "fallocate");
+    } else {
+      checkSize("fallocate", result, bytes);
+    }
+  }
+
+  private void checkSize(String call, long result, long bytes) throws IOException {
+    if (result == -Errno.EFBIG) {
+      throw refused(path(), tooLarge(bytes));
+    }
+    if (result < 0) {
+      throw failure(path(), result, call);
     }
   }
 

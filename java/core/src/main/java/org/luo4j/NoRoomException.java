@@ -4,8 +4,9 @@ package org.luo4j;
 import java.io.IOException;
 
 /**
- * There is no room for memory: on the file system, in the machine, or below a cgroup's limit. The
- * message says how much is needed, how much there is, where, and what to do. No memory was taken.
+ * There is no room for memory: on the file system, in the machine, below a cgroup's limit, or below
+ * the process's limit of the size of a file. The message says how much is needed, how much there
+ * is, where, and what to do. No memory was taken.
  *
  * @since 0.1.0
  */

@@ -196,6 +196,14 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
     return new FileSystemException(file.toString(), null, reason);
   }
 
+  /** Why a file cannot be so large, where the limit is not known. */
+  static String tooLarge(long bytes) {
+    return "it cannot have "
+        + bytes
+        + " bytes (EFBIG): make the memory smaller, raise this process's limit of the size of a"
+        + " file (ulimit -f, RLIMIT_FSIZE), or name a file on a file system that has larger ones";
+  }
+
   /**
    * The file system has no room.
    *
@@ -212,6 +220,49 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
                 + " remount,size=; docker run --shm-size)"
             : "make the memory smaller, or delete other files there");
   }
+
+  /**
+   * Checks, before anything is given up for it, that a new file in this file's place would find
+   * room.
+   *
+   * @param bytes its size, 1 or more
+   * @param freed how many bytes are given back before, as {@link #allocated} has them. They are
+   *     taken to be of this process's cgroups
+   * @throws NoRoomException when {@link #reserve} would throw it
+   * @throws IOException when the file cannot be asked
+   * @throws IllegalStateException when it is closed
+   */
+  public final void checkRoom(long bytes, long freed) throws IOException {
+    new Room().checkFileSize(path.toString(), bytes, 0);
+    checkFree(bytes, freed);
+  }
+
+  /** Whether there is so much room, once so much has been given back. */
+  final void checkFree(long needed, long freed) throws IOException {
+    if (needed <= freed) {
+      return;
+    }
+    // 0 where the file system cannot be asked: then the allocation will tell
+    long usable = path.toFile().getUsableSpace();
+    if (path.toFile().getTotalSpace() > 0 && usable < needed - freed) {
+      throw noRoom(needed, usable, isMemory());
+    }
+    if (isMemory()) {
+      new Room().checkMemory(path.toString(), needed, freed);
+    }
+  }
+
+  /** Whether its file system's files lie in memory, as far as that can be told. */
+  abstract boolean isMemory() throws IOException;
+
+  /**
+   * How much its deletion gives back, once nobody has it open or mapped.
+   *
+   * @return bytes of its blocks; without native code its size
+   * @throws IOException when the file cannot be asked
+   * @throws IllegalStateException when it is closed
+   */
+  public abstract long allocated() throws IOException;
 
   /**
    * Where the file is.
@@ -243,7 +294,8 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * it can run out of room. What is in the file stays. On failure the file keeps its size.
    *
    * @param bytes the least size, 1 or more
-   * @throws NoRoomException when the file system, the machine or the cgroup has no room
+   * @throws NoRoomException when the file system, the machine or the cgroup has no room, or this
+   *     process may not make files so large
    * @throws IOException when the file system refuses
    * @throws IllegalStateException when the file is closed
    */

@@ -28,6 +28,9 @@ final class Room {
   /** Types of file systems whose files lie in memory. */
   static final Set<String> MEMORY_FILE_SYSTEMS = Set.of("tmpfs", "ramfs", "devtmpfs");
 
+  /** How the line of /proc/self/limits begins that has the soft limit next. */
+  private static final String FILE_SIZE = "Max file size ";
+
   /** What memory leaves of a cgroup's limit, so that the JVM is not killed as soon as it grows. */
   private static final long SPARE = 32 << 20;
 
@@ -56,8 +59,17 @@ final class Room {
    * @throws NoRoomException when the machine or a cgroup does not have it
    */
   void checkMemory(String what, long bytes) throws NoRoomException {
+    checkMemory(what, bytes, 0);
+  }
+
+  /**
+   * Checks that so much memory can be taken after so much of this process's cgroups was given back.
+   *
+   * @throws NoRoomException when the machine or a cgroup does not have it
+   */
+  void checkMemory(String what, long bytes, long freed) throws NoRoomException {
     OptionalLong machine = machineBytes();
-    if (machine.isPresent() && machine.getAsLong() < bytes) {
+    if (machine.isPresent() && machine.getAsLong() < bytes - freed) {
       throw new NoRoomException(
           what,
           bytes,
@@ -67,13 +79,36 @@ final class Room {
     }
     OptionalLong cgroup = cgroupBytes();
     long available = Math.max(0, cgroup.orElse(Long.MAX_VALUE) - spare);
-    if (cgroup.isPresent() && available < bytes) {
+    if (cgroup.isPresent() && available < bytes - freed) {
       throw new NoRoomException(
           what,
           bytes,
           available,
           "this process's cgroup",
           CGROUP_REMEDY + "; " + (spare >> 20) + " MiB of it are left to the JVM");
+    }
+  }
+
+  /**
+   * Checks that this process may make a file so large: RLIMIT_FSIZE (getrlimit(2)).
+   *
+   * @param present its size now
+   * @throws NoRoomException when it may not
+   */
+  void checkFileSize(String what, long bytes, long present) throws NoRoomException {
+    for (String line : lines(proc.resolve("self/limits"))) {
+      if (line.startsWith(FILE_SIZE)) {
+        Long limit = number(line.substring(FILE_SIZE.length()).strip().split(" ", 2)[0]);
+        if (limit != null && limit < bytes && present < bytes) {
+          throw new NoRoomException(
+              what,
+              bytes - present,
+              Math.max(0, limit - present),
+              "this process's limit of the size of a file (ulimit -f, RLIMIT_FSIZE)",
+              "make the memory smaller, or raise the limit (ulimit -f unlimited, LimitFSIZE= of"
+                  + " the unit, --ulimit fsize= of the container)");
+        }
+      }
     }
   }
 

@@ -570,7 +570,12 @@ class OwnedFileTest {
     owned.close();
     for (Executable call :
         List.<Executable>of(
-            owned::size, owned::isReserved, owned::clear, owned::map, () -> owned.reserve(8192))) {
+            owned::size,
+            owned::isReserved,
+            owned::allocated,
+            owned::clear,
+            owned::map,
+            () -> owned.reserve(8192))) {
       IllegalStateException e = assertThrows(IllegalStateException.class, call);
       assertTrue(e.getMessage().contains(file() + " is closed"), e.getMessage());
     }
@@ -659,6 +664,89 @@ class OwnedFileTest {
     assertEquals("8192", ended.answer("size: "));
     assertEquals(Integer.toString((1 << 20) - 8192), ended.answer("left: "));
     assertEquals("0", ended.answer("full: "));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void roomIsCheckedBeforeAnythingIsGivenUpForIt(Way way) throws IOException {
+    use(way);
+    try (OwnedFile owned = open(file())) {
+      assertEquals(0, owned.allocated());
+      owned.reserve(8192);
+      assertEquals(8192, owned.allocated());
+      long tooMuch = Long.MAX_VALUE / 2;
+      owned.checkRoom(1, 0);
+      owned.checkRoom(tooMuch, tooMuch);
+      owned.checkRoom(tooMuch, tooMuch - 1);
+      NoRoomException e = assertThrows(NoRoomException.class, () -> owned.checkRoom(tooMuch, 8192));
+      assertEquals(tooMuch, e.needed());
+      assertTrue(e.getMessage().startsWith(file() + " needs "), e.getMessage());
+      assertEquals(8192, owned.size());
+    }
+  }
+
+  /** A child that may write no more than 1 MiB to a file. */
+  static final class OfLimitedSize {
+    private OfLimitedSize() {}
+
+    public static void main(String[] arguments) throws Exception {
+      Path file = Path.of(arguments[0]);
+      try (OwnedFile owned = open(file)) {
+        owned.reserve(1 << 20);
+        for (Callable<Object> call :
+            List.<Callable<Object>>of(
+                () -> {
+                  owned.reserve((1 << 20) + 5);
+                  return "reserved";
+                },
+                () -> {
+                  owned.checkRoom(2 << 20, 2 << 20);
+                  return "checked";
+                })) {
+          try {
+            System.out.println(call.call());
+          } catch (NoRoomException e) {
+            System.out.println("message: " + e.getMessage());
+          }
+        }
+        System.out.println("size: " + owned.size());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aLimitOfTheSizeOfFilesIsNamed(Way way) throws Exception {
+    use(way);
+    ChildJvm.Ended ended =
+        ChildJvm.of(OfLimitedSize.class)
+            .under("sh", "-c", "ulimit -f 2048 && exec \"$@\"", "sh")
+            .flags(Jdk.current().nativeAccess("ALL-UNNAMED"))
+            .property(LiveUpdate.BRIDGE_PROPERTY, way.bridge)
+            .run(file().toString());
+    assertEquals(0, ended.exit(), ended::toString);
+    List<String> messages = ended.linesWith("message: ");
+    assertEquals(2, messages.size(), ended::toString);
+    assertTrue(messages.get(0).contains(file() + " needs 5 more bytes"), messages.get(0));
+    assertTrue(messages.get(1).contains("needs 2097152 more bytes"), messages.get(1));
+    for (String message : messages) {
+      assertTrue(message.contains("raise the limit (ulimit -f unlimited"), message);
+    }
+    assertEquals("1048576", ended.answer("size: "));
+  }
+
+  /** Where /proc does not tell the limit. */
+  @Test
+  void aFileThatIsTooLargeSaysWhatLimitsIt() throws IOException {
+    int efbig = 27;
+    FailingBridge failing = new FailingBridge(JnaBridge.load()).fail("truncate", 1, efbig);
+    try (OwnedFile owned = NativeFile.tryOpen(failing.bridge(), file(), true, null)) {
+      FileSystemException e = assertThrows(FileSystemException.class, () -> owned.reserve(4096));
+      assertTrue(e.getMessage().contains(file() + ": "), e.getMessage());
+      assertTrue(e.getMessage().contains("4096 bytes"), e.getMessage());
+      assertTrue(e.getMessage().contains("ulimit -f"), e.getMessage());
+      assertEquals(0, owned.size());
+    }
   }
 
   // ---- failures on the way ----

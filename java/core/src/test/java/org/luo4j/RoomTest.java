@@ -102,6 +102,41 @@ class RoomTest {
   }
 
   @Test
+  void whatIsGivenBackBeforeCounts() throws IOException {
+    write("proc/meminfo", "MemAvailable: 2 kB\n");
+    write("proc/self/cgroup", "0::/\n");
+    cgroup("", "" + 3 * KIB, 2 * KIB, 0);
+    room.checkMemory("what is made", 3 * KIB, 2 * KIB);
+    for (long freed : new long[] {0, KIB, 2 * KIB - 1}) { // the machine's, the cgroup's
+      NoRoomException e =
+          assertThrows(
+              NoRoomException.class, () -> room.checkMemory("what is made", 3 * KIB, freed));
+      assertEquals(3 * KIB, e.needed());
+      assertEquals(freed == 0 ? 2 * KIB : KIB, e.available());
+    }
+  }
+
+  @Test
+  void theSoftLimitOfAFilesSizeCounts() throws IOException {
+    String limits = "Limit  Soft Limit  Hard Limit  Units\nMax file size   %s    9999   bytes\n";
+    room.checkFileSize("no /proc", Long.MAX_VALUE, 0);
+    write("proc/self/limits", String.format(limits, "unlimited"));
+    room.checkFileSize("a file", Long.MAX_VALUE, 0);
+    write("proc/self/limits", String.format(limits, "1000"));
+    room.checkFileSize("a file", 1000, 0);
+    room.checkFileSize("a file that is larger already", 2000, 2000);
+    NoRoomException e =
+        assertThrows(NoRoomException.class, () -> room.checkFileSize("a file", 1001, 10));
+    assertEquals(991, e.needed());
+    assertEquals(990, e.available());
+    assertEquals(
+        "a file needs 991 more bytes, this process's limit of the size of a file (ulimit -f,"
+            + " RLIMIT_FSIZE) has 990 left: make the memory smaller, or raise the limit (ulimit -f"
+            + " unlimited, LimitFSIZE= of the unit, --ulimit fsize= of the container)",
+        e.getMessage());
+  }
+
+  @Test
   void swapThatCannotBeReadIsNone() throws IOException {
     write("proc/meminfo", "MemAvailable: 2 kB\nSwapFree: ? kB\n");
     assertEquals(2 * KIB, refused(2 * KIB + 1).available());

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
+import org.luo4j.NoRoomException;
 
 /**
  * Where a cache's memory comes from, and what holds it. It has one owner, which the operating
@@ -41,13 +42,26 @@ interface CacheMemory extends Closeable {
   boolean takeBack(Predicate<MemoryRegion> fits) throws IOException;
 
   /**
-   * Keeps what is there aside and takes new memory, all zero, in its place.
+   * What has become of old memory.
    *
-   * @return where the old memory is now, in words
+   * @param isKept whether it is there still
+   * @param where that, in words
    */
-  String setAside() throws IOException;
+  record GivenWay(boolean isKept, String where) {}
 
-  /** Gives up what is there and takes new memory, all zero, in its place. */
+  /**
+   * Keeps what is there aside, if it can be, and takes new memory, all zero, in its place.
+   *
+   * @throws NoRoomException when there is no room even without old memory
+   */
+  GivenWay setAside() throws IOException;
+
+  /**
+   * Gives up what is there, and what was kept aside where that makes room, and takes new memory,
+   * all zero, in its place.
+   *
+   * @throws NoRoomException when there is no room even without old memory
+   */
   void replace() throws IOException;
 
   /** Gives up what was kept aside; whether there was anything. */

@@ -2,9 +2,10 @@
 package org.luo4j.cache;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,9 @@ import org.luo4j.OwnedFile;
 final class FileMemory implements CacheMemory {
 
   private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
+
+  /** Of a file's name, in bytes: NAME_MAX (limits.h). */
+  private static final int MAX_NAME = 255;
 
   private final long size;
   private final Path file;
@@ -105,7 +109,7 @@ final class FileMemory implements CacheMemory {
       origin = new Start(Start.Kind.COLD, file + " is new");
       boolean mayBeTakenBack = Files.exists(aside) && Files.size(aside) == size;
       if (!mayBeTakenBack) { // takeBack allocates where it was tried in vain
-        allocate(false);
+        allocate();
       }
     } else if (found == size || found == size - CacheFormat.TRAILER_BYTES) {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
@@ -119,42 +123,78 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** Allocates the empty file's memory; what is set aside makes room where that is enough. */
-  private void allocate(boolean hasSetAside) throws IOException {
+  /** Allocates the empty file's memory. Of an open that fails no file is left. */
+  private void allocate() throws IOException {
+    boolean done = false;
     try {
+      makeRoom(0);
       owned.reserve(size);
-    } catch (NoRoomException e) {
-      boolean done = false;
-      try {
-        if (!wouldHelp(e) || !discardAside()) {
-          throw e;
-        }
-        LOG.log(
-            System.Logger.Level.WARNING,
-            aside + ", old memory that was refused, was deleted to make room for " + file);
-        owned.reserve(size);
-        done = true;
-      } finally {
-        if (!done) {
-          undo(hasSetAside);
-        }
+      region = owned.map();
+      done = true;
+    } finally {
+      if (!done) {
+        owned.delete();
       }
     }
-    region = owned.map();
   }
 
-  /** Whether there is room without what is set aside. */
-  private boolean wouldHelp(NoRoomException e) throws IOException {
-    return Files.exists(aside) && e.needed() <= e.available() + Files.size(aside);
-  }
-
-  /** Of an open that fails nothing is left, and what was there before it is there again. */
-  private void undo(boolean hasSetAside) throws IOException {
-    if (hasSetAside && Files.exists(aside)) {
-      Files.move(aside, file, StandardCopyOption.ATOMIC_MOVE);
-    } else {
-      owned.delete();
+  /**
+   * Deletes what is set aside where there is room with that and not without.
+   *
+   * @param freed what the caller gives back before it allocates
+   * @throws NoRoomException when there is no room even so: nothing was deleted
+   */
+  private void makeRoom(long freed) throws IOException {
+    try {
+      owned.checkRoom(size, freed);
+    } catch (NoRoomException e) {
+      OwnedFile other = ownAside();
+      if (other == null) {
+        throw e;
+      }
+      try {
+        owned.checkRoom(size, freed + other.allocated());
+        discard(other);
+      } finally {
+        other.close();
+      }
+      LOG.log(
+          System.Logger.Level.WARNING,
+          aside + ", old memory that was refused, was deleted to make room for " + file);
     }
+  }
+
+  /** What is set aside, or null: where it is not this user's, or has another owner or name. */
+  private @Nullable OwnedFile ownAside() throws IOException {
+    if (!Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS)) {
+      return null;
+    }
+    OwnedFile other;
+    try {
+      other = OwnedFile.openExisting(aside, Duration.ZERO, false);
+    } catch (LuoException.OwnerAlive | IOException e) {
+      return null; // somebody looks at it, or it is not this user's
+    }
+    boolean isOnlyName = false;
+    try {
+      isOnlyName = other.path().equals(aside) && links(aside) == 1;
+    } finally {
+      if (!isOnlyName) {
+        other.close();
+      }
+    }
+    return isOnlyName ? other : null;
+  }
+
+  private static int links(Path path) throws IOException {
+    boolean known = path.getFileSystem().supportedFileAttributeViews().contains("unix");
+    return known ? (Integer) Files.getAttribute(path, "unix:nlink") : 1;
+  }
+
+  /** Deletes a file. It is emptied first: a mapping of this process could hold its memory. */
+  private static void discard(OwnedFile file) throws IOException {
+    file.clear();
+    file.delete();
   }
 
   @Override
@@ -179,7 +219,7 @@ final class FileMemory implements CacheMemory {
   public boolean takeBack(Predicate<MemoryRegion> fits) throws IOException {
     boolean done = Files.exists(aside) && takeAside(fits);
     if (!done && region == null && refusal == null) {
-      allocate(false);
+      allocate();
     }
     return done;
   }
@@ -196,10 +236,7 @@ final class FileMemory implements CacheMemory {
     try {
       if (other.size() == size) {
         found = other.map();
-        if (fits.test(found)) {
-          exchange(other, found);
-          done = true;
-        }
+        done = fits.test(found) && exchange(other, found);
       }
     } finally {
       if (!done) {
@@ -212,21 +249,25 @@ final class FileMemory implements CacheMemory {
     return done;
   }
 
-  private void exchange(OwnedFile other, MemoryRegion found) throws IOException {
+  /** Whether the file system does it: else all is as before. */
+  private boolean exchange(OwnedFile other, MemoryRegion found) throws IOException {
     OwnedFile before = owned;
     boolean isNew = !origin.isWarm();
-    if (region != null) {
-      region.free();
+    try {
+      changePlaces(before, other, isNew);
+    } catch (IOException e) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          aside + " fits, and cannot be taken back: " + e + "; " + remedy());
+      return false;
     }
+    closeRegion();
     region = found;
     owned = other;
     try {
       if (isNew) {
-        before.delete();
-        other.moveTo(file);
+        before.clear(); // it has no name any more
       } else {
-        before.moveTo(swap);
-        other.moveTo(file);
         before.moveTo(aside);
       }
     } finally {
@@ -236,51 +277,124 @@ final class FileMemory implements CacheMemory {
     origin =
         new Start(
             Start.Kind.WARM_AFTER_RESTART, "in " + file + ", which had been set aside as " + aside);
+    return true;
+  }
+
+  private void changePlaces(OwnedFile before, OwnedFile other, boolean isNew) throws IOException {
+    if (!isNew) {
+      before.moveTo(swap);
+    }
+    boolean done = false;
+    try {
+      other.moveTo(file);
+      done = true;
+    } finally {
+      if (!done && !isNew) {
+        before.moveTo(file);
+      }
+    }
+  }
+
+  /** What to do where files cannot change their names. */
+  private String remedy() throws IOException {
+    if (aside.getFileName().toString().getBytes(StandardCharsets.UTF_8).length > MAX_NAME) {
+      return "give the cache's file a shorter name: that of what is set aside is too long";
+    }
+    boolean isThere = Files.exists(aside, LinkOption.NOFOLLOW_LINKS);
+    if (isThere && !Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS)) {
+      return "remove " + aside;
+    }
+    return "give this process's user the right to rename files in "
+        + aside.getParent()
+        + (isThere ? ", and remove " + aside + " where it belongs to another user" : "");
   }
 
   @Override
-  public String setAside() throws IOException {
-    boolean dropped = Files.exists(aside);
-    OwnedFile before = owned;
-    before.moveTo(aside);
-    if (region != null) {
-      region.free();
-      region = null;
-    }
+  public GivenWay setAside() throws IOException {
+    IOException reason;
     try {
-      owned = own(file, Duration.ZERO, false);
+      return new GivenWay(true, keep());
+    } catch (IOException e) {
+      reason = e;
+    }
+    replace();
+    return new GivenWay(
+        false,
+        reason instanceof NoRoomException
+            ? "it was deleted, as there was no room for both"
+            : "it was written over, as it could not be set aside: " + reason + "; " + remedy());
+  }
+
+  /** Sets the memory aside. When that fails all is as before. */
+  private String keep() throws IOException {
+    boolean dropped = Files.exists(aside);
+    OwnedFile other = ownAside();
+    try {
+      owned.checkRoom(size, other == null ? 0 : other.allocated());
+      closeRegion();
+      owned.moveTo(aside);
+      if (other != null) {
+        other.clear(); // it has no name any more, and a mapping of this process could hold it
+      }
     } finally {
-      before.close();
+      if (other != null) {
+        other.close();
+      }
+    }
+    OwnedFile before = owned;
+    OwnedFile made = null;
+    try {
+      made = own(file, Duration.ZERO, false);
+      made.reserve(size);
+      region = made.map();
+      owned = made;
+    } catch (IOException e) {
+      before.moveTo(file);
+      throw e;
+    } finally {
+      OwnedFile ended = made == owned ? before : made;
+      if (ended != null) {
+        ended.close();
+      }
     }
     refusal = null;
-    allocate(true);
-    return Files.exists(aside)
-        ? "it is kept as " + aside + (dropped ? ", in place of what was set aside before" : "")
-        : "it was deleted, as there was no room for both";
+    return "it is kept as " + aside + (dropped ? ", in place of what was set aside before" : "");
   }
 
   @Override
   public void replace() throws IOException {
+    makeRoom(owned.allocated());
+    closeRegion();
+    owned.clear();
+    refusal = null;
+    allocate();
+  }
+
+  private void closeRegion() {
     if (region != null) {
       region.free();
       region = null;
     }
-    owned.clear();
-    refusal = null;
-    allocate(false);
   }
 
   @Override
   public boolean discardAside() throws IOException {
-    return Files.deleteIfExists(aside);
+    OwnedFile other = ownAside();
+    if (other == null) {
+      return Files.deleteIfExists(aside);
+    }
+    try {
+      discard(other);
+    } finally {
+      other.close();
+    }
+    return true;
   }
 
   @Override
   public void close() {
     try {
-      if (region != null) {
-        region.free();
-      }
+      closeRegion();
     } finally {
       owned.close();
     }

@@ -216,15 +216,18 @@ final class KeptMemory implements CacheMemory {
   }
 
   @Override
-  public String setAside() throws IOException {
+  public GivenWay setAside() throws IOException {
     boolean dropped = discardAside();
     closeRegion();
     aside = kept.rename(asideName());
     makeNew();
-    return (aside == null
-            ? "it was given up, as there was no room for both"
-            : "it is kept as '" + asideName() + "'")
-        + (dropped ? ", in place of what was set aside before" : "");
+    boolean isKept = aside != null;
+    return new GivenWay(
+        isKept,
+        (isKept
+                ? "it is kept as '" + asideName() + "'"
+                : "it was given up, as there was no room for both")
+            + (dropped ? ", in place of what was set aside before" : ""));
   }
 
   @Override

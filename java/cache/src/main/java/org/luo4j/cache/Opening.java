@@ -67,7 +67,10 @@ final class Opening {
       }
     }
     if (refused != null && onRefusal == OnRefusal.FAIL) {
-      throw new IOException(refused);
+      throw new IOException(
+          refused
+              + ". Open it as it was made, or with onRefusal(KEEP), which sets it aside, or"
+              + " onRefusal(REPLACE), which writes over it");
     }
     if ((refused != null || !found.isWarm()) && memory.takeBack(region -> refuse(region) == null)) {
       found = memory.origin();
@@ -76,14 +79,17 @@ final class Opening {
       }
       LOG.log(System.Logger.Level.INFO, "a cache was taken back: " + found.reason());
     } else if (refused != null) {
-      found = new Start(Start.Kind.COLD, refused + "; " + giveWay(memory, onRefusal));
+      CacheMemory.GivenWay old = giveWay(memory, onRefusal);
+      found = new Start(Start.Kind.COLD, refused + "; " + old.where());
       isZero = true;
       LOG.log(
           System.Logger.Level.WARNING,
           "a cache starts cold: "
               + found.reason()
-              + ". To be warm next time open it as before; to free what is set aside call"
-              + " discardRefused, or use luo cache refused --drop");
+              + (old.isKept()
+                  ? ". To be warm next time open it as before; to free what is set aside call"
+                      + " discardRefused, or use luo cache refused --drop"
+                  : ""));
     }
     boolean closed = false;
     if (found.isWarm()) {
@@ -104,12 +110,13 @@ final class Opening {
             : found);
   }
 
-  private static String giveWay(CacheMemory memory, OnRefusal onRefusal) throws IOException {
+  private static CacheMemory.GivenWay giveWay(CacheMemory memory, OnRefusal onRefusal)
+      throws IOException {
     if (onRefusal == OnRefusal.KEEP) {
       return memory.setAside();
     }
     memory.replace();
-    return "it was written over";
+    return new CacheMemory.GivenWay(false, "it was written over");
   }
 
   /** Null, or why a region of the right size does not hold this cache. Writes nothing. */

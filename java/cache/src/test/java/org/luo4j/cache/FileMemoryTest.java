@@ -159,12 +159,13 @@ class FileMemoryTest {
     for (int size : new int[] {SIZE, SIZE / 2}) {
       Files.write(file(), filled(size, 3));
       try (FileMemory memory = open(SIZE)) {
-        String where = memory.setAside();
         assertEquals(
-            "it is kept as "
-                + aside()
-                + (size == SIZE ? "" : ", in place of what was set aside before"),
-            where);
+            new CacheMemory.GivenWay(
+                true,
+                "it is kept as "
+                    + aside()
+                    + (size == SIZE ? "" : ", in place of what was set aside before")),
+            memory.setAside());
         assertNull(memory.refusal());
         assertEquals(SIZE, memory.region().size());
         assertEquals(0, memory.region().getLong(0));
@@ -273,27 +274,91 @@ class FileMemoryTest {
     Files.write(file(), filled(SIZE, 4));
     try (FileMemory memory = open(TOO_MUCH)) {
       assertThrows(NoRoomException.class, memory::setAside);
-    }
-    assertEquals(List.of("cache"), names());
-    assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(file()), "the next open finds it");
-    try (FileMemory memory = open(TOO_MUCH)) {
       assertThrows(NoRoomException.class, memory::replace);
     }
-    assertEquals(List.of(), names());
+    assertEquals(List.of("cache", "cache.refused"), names());
+    assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(file()), "the next open finds it");
+    assertArrayEquals(filled(SIZE, 3), Files.readAllBytes(aside()));
   }
 
-  /** What is set aside says that it has enough, and has not: it is a file of holes. */
+  /** Its blocks count, not its size. */
   @Test
-  void whatIsSetAsideGivesWayWhereThatMakesRoom() throws IOException {
+  void whatIsSetAsideIsNotDeletedInVain() throws IOException {
     try (RandomAccessFile sparse = new RandomAccessFile(aside().toFile(), "rw")) {
       sparse.setLength(TOO_MUCH + 4096);
     }
     try (Logged log = new Logged(WarmCache.class)) {
       assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
-      assertEquals(1, log.lines().size());
-      assertTrue(log.lines().get(0).contains("was deleted to make room"), "" + log.lines());
+      assertEquals(List.of(), log.lines());
     }
-    assertEquals(List.of(), names());
+    assertEquals(List.of("cache.refused"), names());
+  }
+
+  private void assertWrittenOver(Path file, String reason, String remedy) throws IOException {
+    byte[] old = filled(SIZE / 2, 4);
+    Files.write(file, old);
+    try (FileMemory memory = new FileMemory(file, SIZE, Duration.ZERO, false)) {
+      CacheMemory.GivenWay given = memory.setAside();
+      assertFalse(given.isKept());
+      assertTrue(given.where().contains("it was written over"), given.where());
+      assertTrue(given.where().contains(reason), given.where());
+      assertTrue(given.where().contains(remedy), given.where());
+      assertNull(memory.refusal());
+      assertEquals(SIZE, memory.region().size());
+      assertEquals(0, memory.region().getByte(7));
+      assertOwned(file);
+    }
+    assertArrayEquals(filled(SIZE, 0), Files.readAllBytes(file));
+    Files.write(file, old);
+    try (FileMemory memory = new FileMemory(file, SIZE, Duration.ZERO, false)) {
+      memory.replace();
+      assertEquals(0, memory.region().getByte(7));
+    }
+  }
+
+  /** The service starts, whatever is in the way. */
+  @Test
+  void whatCannotBeSetAsideIsWrittenOver() throws IOException {
+    Files.createDirectories(aside().resolve("not empty"));
+    assertWrittenOver(file(), "directory", "remove " + aside());
+    assertTrue(Files.exists(aside().resolve("not empty")));
+    assertWrittenOver(folder.resolve("n".repeat(250)), "too long", "shorter name");
+  }
+
+  /** And what fits is left where it is, as long as it cannot take its place. */
+  @Test
+  void whatCannotBeTakenBackIsLeft() throws IOException {
+    Files.write(file(), filled(SIZE / 2, 3));
+    Files.write(aside(), filled(SIZE, 4));
+    try (FileMemory memory = open(SIZE);
+        Logged log = new Logged(WarmCache.class)) {
+      Files.createDirectories(swap().resolve("not empty"));
+      assertFalse(memory.takeBack(region -> true));
+      assertEquals(1, log.lines().size());
+      assertTrue(log.lines().get(0).contains("cannot be taken back"), "" + log.lines());
+      assertFree(aside());
+      assertOwned(file());
+      assertFalse(memory.refusal() == null);
+    }
+    assertArrayEquals(filled(SIZE / 2, 3), Files.readAllBytes(file()));
+    assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(aside()));
+  }
+
+  /** Of a file with another name, which somebody made to have it still, only the name goes. */
+  @Test
+  void aHardLinkKeepsWhatWasSetAside() throws IOException {
+    Path link = folder.resolve("link");
+    for (boolean discarded : new boolean[] {true, false}) {
+      Files.write(aside(), filled(SIZE, 4));
+      Files.createLink(link, aside());
+      Files.write(file(), filled(SIZE / 2, 3));
+      try (FileMemory memory = open(SIZE)) {
+        assertTrue(discarded ? memory.discardAside() : memory.setAside().isKept());
+      }
+      assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(link));
+      Files.delete(link);
+      Files.deleteIfExists(aside());
+    }
   }
 
   /** So that it is not deleted to make room for memory that is not needed. */

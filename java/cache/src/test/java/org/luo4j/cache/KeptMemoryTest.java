@@ -278,7 +278,7 @@ class KeptMemoryTest {
         assertEquals(
             "it is kept as 'cache.refused'"
                 + (i == 3 ? "" : ", in place of what was set aside before"),
-            memory.setAside());
+            memory.setAside().where());
         assertNull(memory.refusal());
         assertEquals(0, memory.region().getLong(0));
       }

@@ -10,9 +10,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,6 +25,7 @@ import org.luo4j.NoRoomException;
 import org.luo4j.testing.ChildJvm;
 import org.luo4j.testing.Jdk;
 import org.luo4j.testing.JniLibrary;
+import org.luo4j.testing.Logged;
 import org.luo4j.testing.SystemProperties;
 
 /** Opens that are refused, over each bridge and without native code: the reason says what to do. */
@@ -175,5 +178,201 @@ class OpenRefusedTest {
     assertEquals("value", ended.answer("other: "));
     assertEquals("value", ended.answer("fits: "));
     assertFalse(Files.exists(folder.resolve("cache")), "it was not the tmpfs");
+  }
+
+  /** A child in a mount namespace of its own, with a tmpfs of 8 MiB on the folder. */
+  static final class GivingWay {
+    private GivingWay() {}
+
+    /** Opens a cache of so many KiB, writes down its capacity in it, and says what was in it. */
+    private static String open(Path file, int capacity, OnRefusal what) throws IOException {
+      try (WarmCache<String, String> cache =
+          builder(file, (long) capacity << 10).onRefusal(what).open()) {
+        String before = cache.getIfPresent("capacity");
+        cache.put("capacity", "" + capacity);
+        return cache.start().kind() + " " + before;
+      } catch (NoRoomException e) {
+        return "no room";
+      }
+    }
+
+    private static void run(String name, Path folder, OnRefusal what, int... capacities)
+        throws IOException {
+      Path file = folder.resolve(name);
+      List<String> said = new ArrayList<>();
+      try (Logged log = new Logged(WarmCache.class)) {
+        for (int capacity : capacities) {
+          int before = log.lines().size();
+          said.add(open(file, capacity, what));
+          long told =
+              log.lines().stream()
+                  .skip(before)
+                  .filter(line -> line.contains("was deleted to make room"))
+                  .count();
+          said.set(said.size() - 1, said.get(said.size() - 1) + " " + told);
+        }
+      }
+      System.out.println(name + ": " + String.join(", ", said));
+      Files.delete(file);
+      Files.deleteIfExists(folder.resolve(name + ".refused"));
+    }
+
+    public static void main(String[] arguments) throws IOException {
+      Path folder = Path.of(arguments[0]);
+      run(arguments[1], folder, OnRefusal.valueOf(arguments[2]), capacities(arguments[3]));
+    }
+
+    private static int[] capacities(String list) {
+      return Stream.of(list.split(",")).mapToInt(Integer::parseInt).toArray();
+    }
+  }
+
+  private String onSmallTmpfs(String bridge, OnRefusal what, String capacities) throws Exception {
+    assumeTrue(
+        Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0), "only root can mount");
+    ChildJvm.Ended ended =
+        child(GivingWay.class, bridge)
+            .under(
+                "unshare",
+                "-m",
+                "sh",
+                "-c",
+                "mount -t tmpfs -o size=8m none " + folder + " && exec \"$@\"",
+                "sh")
+            .run(folder.toString(), "said", what.toString(), capacities);
+    assertEquals(0, ended.exit(), ended::toString);
+    return ended.answer("said: ");
+  }
+
+  /** Memory of 3.3 MiB, 6.1 and 12.2: the last can never fit. */
+  @ParameterizedTest
+  @ValueSource(strings = {"jni", "jna", "emulator"})
+  void nothingIsDeletedForACacheThatCannotFit(String bridge) throws Exception {
+    use(bridge);
+    assertEquals(
+        "COLD null 0, COLD null 0, no room 0, WARM_AFTER_RESTART 3750 0",
+        onSmallTmpfs(bridge, OnRefusal.REPLACE, "2000,3750,7500,3750"));
+    assertEquals(
+        "COLD null 0, COLD null 0, no room 0, WARM_AFTER_RESTART 1250 0, WARM_AFTER_RESTART 2000"
+            + " 0",
+        onSmallTmpfs(bridge, OnRefusal.KEEP, "1250,2000,7500,1250,2000"));
+  }
+
+  /** It is free at once, also where a mapping of this process is not gone yet. */
+  @ParameterizedTest
+  @ValueSource(strings = {"jni", "jna", "emulator"})
+  void whatIsDeletedMakesRoom(String bridge) throws Exception {
+    use(bridge);
+    assertEquals(
+        "COLD null 0, COLD null 0, COLD null 0, COLD null 1",
+        onSmallTmpfs(bridge, OnRefusal.KEEP, "2000,1000,2100,4400"));
+    assertEquals(
+        "COLD null 0, COLD null 0, COLD null 0, COLD null 0",
+        onSmallTmpfs(bridge, OnRefusal.KEEP, "3750,3700,3600,3500"));
+  }
+
+  /** A child that makes a cache larger than its files may be. */
+  static final class OfLimitedSize {
+    private OfLimitedSize() {}
+
+    public static void main(String[] arguments) throws IOException {
+      Path file = Path.of(arguments[0]);
+      for (int i = 0; i < 2; i++) {
+        try {
+          builder(file, 8 << 20).open().close();
+          System.out.println("opened");
+        } catch (NoRoomException e) {
+          System.out.println("message: " + e.getMessage());
+        }
+        System.out.println("there: " + Files.exists(file));
+        builder(file, CAPACITY).open().close();
+      }
+      System.out.println("start: " + builder(file, CAPACITY).open().start().kind());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"jni", "jna", "emulator"})
+  void aLimitOfTheSizeOfFilesLeavesNothing(String bridge) throws Exception {
+    use(bridge);
+    Path file = folder.resolve("cache");
+    ChildJvm.Ended ended =
+        child(OfLimitedSize.class, bridge)
+            .under("sh", "-c", "ulimit -f 2048 && exec \"$@\"", "sh")
+            .run(file.toString());
+    assertEquals(0, ended.exit(), ended::toString);
+    for (String message : ended.linesWith("message: ")) {
+      assertTrue(message.contains(file.toString()), message);
+      assertTrue(message.contains("ulimit -f"), message);
+    }
+    assertEquals(List.of("there: false", "there: true"), ended.linesWith("there: "));
+    assertEquals(2, ended.linesWith("message: ").size(), ended::toString);
+    assertEquals("WARM_AFTER_RESTART", ended.answer("start: "));
+  }
+
+  // ---- old memory that cannot be set aside ----
+
+  /** A child that may do no more with files than their modes allow. */
+  static final class WithoutRights {
+    private WithoutRights() {}
+
+    public static void main(String[] arguments) throws IOException {
+      Path file = Path.of(arguments[0]);
+      try (Logged log = new Logged(WarmCache.class);
+          WarmCache<String, String> cache =
+              builder(file, 2 * CAPACITY).onRefusal(OnRefusal.valueOf(arguments[1])).open()) {
+        cache.put("key", "value");
+        System.out.println("started: " + cache.start().kind() + " " + cache.getIfPresent("key"));
+        System.out.println("told: " + log.lines());
+      }
+    }
+  }
+
+  private void assertStarts(Path file, String bridge, String... told) throws Exception {
+    for (OnRefusal what : List.of(OnRefusal.KEEP, OnRefusal.REPLACE)) {
+      builder(file.resolveSibling("made"), CAPACITY).open().close();
+      Files.write(file, Files.readAllBytes(file.resolveSibling("made")));
+      ChildJvm.Ended ended =
+          child(WithoutRights.class, bridge)
+              .under("setpriv", "--bounding-set", "-dac_override,-fowner")
+              .run(file.toString(), what.toString());
+      assertEquals(0, ended.exit(), ended::toString);
+      assertEquals("COLD value", ended.answer("started: "));
+      for (String part : what == OnRefusal.KEEP ? told : new String[] {"it was written over"}) {
+        assertTrue(ended.answer("told: ").contains(part), part + " is not in: " + ended);
+      }
+      assertEquals(
+          what == OnRefusal.KEEP, ended.answer("told: ").contains("written over, as"), "" + ended);
+      assertFalse(ended.answer("told: ").contains("discardRefused"), "" + ended);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"jni", "jna", "emulator"})
+  void aFolderThatCannotBeWrittenStopsNoService(String bridge) throws Exception {
+    use(bridge);
+    assumeTrue(Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0), "only root");
+    Path file = Files.createFile(folder.resolve("cache"));
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("r-x------"));
+    assertStarts(
+        file, bridge, "written over, as it could not be set aside", "right to rename files in");
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"jni", "jna", "emulator"})
+  void aFileOfAnotherUserInTheWayStopsNoService(String bridge) throws Exception {
+    use(bridge);
+    assumeTrue(Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0), "only root");
+    Path file = Files.createFile(folder.resolve("cache"));
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    Path aside = Files.writeString(folder.resolve("cache.refused"), "theirs");
+    Files.setAttribute(aside, "unix:uid", 4711);
+    Files.setAttribute(folder, "unix:uid", 4712);
+    Files.setAttribute(folder, "unix:mode", 01777);
+    assertStarts(file, bridge, "written over, as it could not be set aside", "remove " + aside);
+    assertEquals("theirs", Files.readString(aside));
+    Files.setAttribute(folder, "unix:uid", 0);
   }
 }

@@ -250,7 +250,10 @@ class OpeningTest {
       Files.write(file(), bytes.array());
       if (what == OnRefusal.FAIL) {
         String message = assertThrows(IOException.class, () -> open(CAPACITY, what)).getMessage();
-        assertEquals("the old memory holds no cache", message);
+        assertTrue(
+            message.startsWith(
+                "the old memory holds no cache. Open it as it was made, or with onRefusal(KEEP)"),
+            message);
         assertArrayEquals(bytes.array(), Files.readAllBytes(file()));
         continue;
       }
@@ -260,6 +263,10 @@ class OpeningTest {
         assertTrue(
             log.lines().get(0).startsWith("WARNING a cache starts cold: " + cache.start().reason()),
             "" + log.lines());
+        assertEquals(
+            what == OnRefusal.KEEP,
+            log.lines().get(0).contains("call discardRefused"),
+            "only what is kept can be freed, or be warm again");
         String fate = what == OnRefusal.KEEP ? "it is kept as " + aside() : "it was written over";
         assertEquals(
             new Start(Start.Kind.COLD, "the old memory holds no cache; " + fate), cache.start());
