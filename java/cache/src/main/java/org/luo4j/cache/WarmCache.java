@@ -87,6 +87,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private final Codec<V> values;
   private final Decoder<K, V> decoder;
   private final Loads loads = new Loads();
+  private final Computations computations = new Computations();
   private final long expireMillis;
   private final @Nullable RemovalListener<? super K, ? super V> listener;
   private final Start start;
@@ -994,6 +995,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private void putExpiring(K key, V value, int expiry) {
     byte[] bytes = keys.encode(key);
     byte[] encoded = checked(bytes, value);
+    computations.checkChange(bytes);
     long hash = reader.hash(bytes);
     int check = Entry.check(bytes, encoded, expiry);
     Overwrites.Result overwritten =
@@ -1125,6 +1127,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public boolean remove(K key) {
     byte[] bytes = keys.encode(key);
+    computations.checkChange(bytes);
     long hash = reader.hash(bytes);
     lock();
     try {
@@ -1144,8 +1147,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * are compared by their bytes; iteration is weakly consistent and copies each entry. {@code
    * computeIfAbsent} is {@link #get} and counts as that does; no other method of the map counts a
    * hit or a miss, as in Caffeine. {@code containsKey} decodes the value, so that it says of each
-   * key what {@code get} says. A function that computes a value is called again where another
-   * thread has overwritten the one that it was given, and must not use the cache.
+   * key what {@code get} says.
+   *
+   * <p>A function of {@code compute}, {@code computeIfPresent}, {@code merge} or {@code replaceAll}
+   * is called without a lock, and again where another thread has overwritten the value that it was
+   * given. It may look up all keys and change other keys, each time that it is called. A call by
+   * which it would change its own key throws an {@link IllegalStateException} that names the key,
+   * and changes nothing; what the function changed of other keys before stays. ({@code clear} and
+   * {@link #invalidateAll} remove its own key too: then it is called again, without a value.)
    *
    * @return a view
    */
@@ -1154,6 +1163,16 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   // ---- what the map is made of ----
+
+  /** Begins a function's call, in which this thread's changes of the key throw. */
+  Computations.Computation beginComputation(K key) {
+    return computations.begin(key, keys.encode(key));
+  }
+
+  /** Ends what {@link #beginComputation} began. */
+  void endComputation(Computations.Computation computation) {
+    computations.end(computation);
+  }
 
   /** A change that is made of what is there, at once. */
   interface Change {
@@ -1176,6 +1195,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private @Nullable V change(byte[] bytes, long hash, Change change) {
+    computations.checkChange(bytes);
     @Nullable Object[] before = new @Nullable Object[1];
     lock();
     try {
@@ -1206,6 +1226,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Makes a change. */
   void changeBytes(K key, Change change) {
     byte[] bytes = keys.encode(key);
+    computations.checkChange(bytes);
     lock();
     try {
       reader.memory.checkOpen();
