@@ -67,6 +67,7 @@ final class CacheDump implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Written written;
+    checkFolder();
     try (WarmCache<byte[], byte[]> cache = place.open()) {
       if (to.equals("-")) {
         // Closing it would close stdout: it is flushed.
@@ -85,6 +86,17 @@ final class CacheDump implements Callable<Integer> {
                 ? ""
                 : String.format(Locale.ROOT, ", %,d damaged ones left out", written.damaged));
     return written.damaged == 0 ? 0 : 1;
+  }
+
+  /** Refuses a dump that has no folder, before the cache is opened. */
+  private void checkFolder() throws IOException {
+    Path folder = Path.of(to).toAbsolutePath().getParent();
+    if (!to.equals("-") && (folder == null || !Files.isDirectory(folder))) {
+      throw new IOException(
+          to
+              + ": cannot be written, as "
+              + (folder == null ? "it is a folder" : "there is no folder " + folder + ": make it"));
+    }
   }
 
   /** Writes to another name in the same folder, which becomes the file's when all is on disk. */
