@@ -93,7 +93,7 @@ final class Decoder<K, V> {
       boolean mayThrow) {
     failures.increment();
     RuntimeException reason =
-        failure != null ? failure : new IllegalStateException("decode returned null");
+        failure != null ? failure : Codecs.gaveNull("decode", what + "s", codec);
     if (mayThrow) {
       throw reason;
     }

@@ -254,6 +254,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return a builder with nothing else set
    */
   public static Builder<byte[], byte[]> builder(CacheShape shape) {
+    Objects.requireNonNull(shape, "shape");
     Builder<byte[], byte[]> builder =
         builder(new Codecs.Raw(shape.keyCodec()), new Codecs.Raw(shape.valueCodec()));
     builder.created = shape.created();
@@ -291,6 +292,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public static WarmCache<byte[], byte[]> openAsFound(LiveUpdate luo, String name)
       throws IOException {
+    Objects.requireNonNull(name, "name");
     Handover own = Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).open();
     KeptMemory memory = new KeptMemory(own, true, name, KeptMemory.AS_KEPT);
     boolean done = false;
@@ -329,6 +331,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public static final class Builder<K, V> {
     private static final int DEFAULT_AVERAGE_ENTRY = 64;
+
+    /** The longest name of a cache at a holder, in characters. */
+    private static final int MAX_NAME = 47;
 
     private final Codec<K> keys;
     private final Codec<V> values;
@@ -412,14 +417,17 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param handover stays the caller's, who closes it after the cache
      * @param name as {@link Handover#make} takes it, 47 characters at most
      * @return this
+     * @throws IllegalArgumentException when the name is longer
      * @throws IllegalStateException when a file, handover or session was set already, or {@link
      *     #ownerTimeout}
      */
     public Builder<K, V> handover(Handover handover, String name) {
+      Objects.requireNonNull(handover, "handover");
+      checkName(name);
       oncePlaced();
       checkTimeout(ownerTimeout == null);
-      this.handover = Objects.requireNonNull(handover, "handover");
-      this.name = Objects.requireNonNull(name, "name");
+      this.handover = handover;
+      this.name = name;
       return this;
     }
 
@@ -430,13 +438,31 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param luo who makes the session
      * @param name the session's name, as {@link Handover#make} takes it, 47 characters at most
      * @return this
+     * @throws IllegalArgumentException when the name is longer
      * @throws IllegalStateException when a file, handover or session was set already
      */
     public Builder<K, V> session(LiveUpdate luo, String name) {
+      Objects.requireNonNull(luo, "luo");
+      checkName(name);
       oncePlaced();
-      this.luo = Objects.requireNonNull(luo, "luo");
-      this.name = Objects.requireNonNull(name, "name");
+      this.luo = luo;
+      this.name = name;
       return this;
+    }
+
+    /** Refuses a name that {@link KeptMemory} cannot append a word to for what it sets aside. */
+    private static void checkName(String name) {
+      Objects.requireNonNull(name, "name");
+      if (name.length() > MAX_NAME) {
+        throw new IllegalArgumentException(
+            "name '"
+                + name
+                + "' has "
+                + name.length()
+                + " characters: a cache's name must have at most "
+                + MAX_NAME
+                + ", as '.refused' is appended for memory that is set aside: shorten it");
+      }
     }
 
     private void oncePlaced() {
@@ -466,6 +492,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @throws IllegalStateException when it was set already, or a handover was set
      */
     public Builder<K, V> ownerTimeout(Duration timeout) {
+      Objects.requireNonNull(timeout, "timeout");
       if (timeout.isNegative()) {
         throw new IllegalArgumentException("ownerTimeout " + timeout + " must not be negative");
       }
@@ -495,13 +522,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * back, the cache's time goes on from where it was. Default: the machine's boot clock, and the
      * wall clock for the time that a reboot or a kexec took.
      *
-     * @param millis ms since 1970; is called by any thread
+     * @param clock gives ms since 1970; is called by any thread
      * @return this
      * @throws IllegalStateException when it was set already
      */
-    public Builder<K, V> clock(LongSupplier millis) {
-      once(clock == null, "clock");
-      this.clock = Objects.requireNonNull(millis, "millis");
+    public Builder<K, V> clock(LongSupplier clock) {
+      once(this.clock == null, "clock");
+      this.clock = Objects.requireNonNull(clock, "clock");
       return this;
     }
 
@@ -526,13 +553,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
     /**
      * Sets what becomes of old memory that cannot be used; default {@link OnRefusal#KEEP}.
      *
-     * @param what set it aside, write over it, or fail
+     * @param onRefusal set it aside, write over it, or fail
      * @return this
      * @throws IllegalStateException when it was set already
      */
-    public Builder<K, V> onRefusal(OnRefusal what) {
-      once(onRefusal == null, "onRefusal");
-      this.onRefusal = Objects.requireNonNull(what, "what");
+    public Builder<K, V> onRefusal(OnRefusal onRefusal) {
+      once(this.onRefusal == null, "onRefusal");
+      this.onRefusal = Objects.requireNonNull(onRefusal, "onRefusal");
       return this;
     }
 
@@ -540,13 +567,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * Sets what the cache does with entries that their codecs cannot decode; default {@link
      * OnDecodeFailure#MISS}.
      *
-     * @param what make it a miss, or throw
+     * @param onDecodeFailure make it a miss, or throw
      * @return this
      * @throws IllegalStateException when it was set already
      */
-    public Builder<K, V> onDecodeFailure(OnDecodeFailure what) {
-      once(onDecodeFailure == null, "onDecodeFailure");
-      this.onDecodeFailure = Objects.requireNonNull(what, "what");
+    public Builder<K, V> onDecodeFailure(OnDecodeFailure onDecodeFailure) {
+      once(this.onDecodeFailure == null, "onDecodeFailure");
+      this.onDecodeFailure = Objects.requireNonNull(onDecodeFailure, "onDecodeFailure");
       return this;
     }
 
@@ -599,9 +626,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @throws IllegalStateException when the capacity, or where to place the cache, is not set
      */
     public WarmCache<K, V> open() throws IOException {
-      if (capacity == 0) {
-        throw incomplete();
-      }
+      checkComplete();
       CacheFormat.Layout layout =
           CacheFormat.Layout.of(
               capacity, averageEntry == null ? DEFAULT_AVERAGE_ENTRY : averageEntry);
@@ -631,16 +656,22 @@ public final class WarmCache<K, V> implements AutoCloseable {
       if (handover != null) {
         return new KeptMemory(handover, false, name, size);
       }
-      if (luo == null) {
-        throw incomplete();
-      }
+      LiveUpdate session = Objects.requireNonNull(luo, "luo");
       Handover own =
-          Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).timeout(timeout).open();
+          Handover.builder().luo(session).holder(Handover.Holder.PROCESS).timeout(timeout).open();
       return new KeptMemory(own, true, name, size);
     }
 
-    private static IllegalStateException incomplete() {
-      return new IllegalStateException("set a capacity, and a file, a handover or a session");
+    private void checkComplete() {
+      String lacking = capacity != 0 ? "" : "capacity is not set: call capacity(bytes)";
+      if (file == null && handover == null && luo == null) {
+        lacking +=
+            (lacking.isEmpty() ? "" : "; ")
+                + "where to place the cache is not set: call one of file, handover and session";
+      }
+      if (!lacking.isEmpty()) {
+        throw new IllegalStateException(lacking);
+      }
     }
   }
 
@@ -676,7 +707,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** As {@link #getIfPresent}, but counts no hit and no miss. */
   @Nullable V find(K key) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     return find(bytes, reader.hash(bytes));
   }
 
@@ -741,7 +772,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public <R> @Nullable R read(K key, Function<? super ByteBuffer, ? extends @Nullable R> function) {
     Objects.requireNonNull(function, "function");
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     boolean[] hit = hits == null ? null : new boolean[1];
     R result =
         reader.read(
@@ -807,6 +838,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
       boolean drop,
       @Nullable EntryVisitor<? super K, ? super V> visitor,
       Verification.Progress progress) {
+    Objects.requireNonNull(progress, "progress");
     long slots = reader.index.slots();
     long entries = 0;
     long bytes = 0;
@@ -973,6 +1005,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
   public boolean putUntil(K key, V value, long expires) {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(value, "value");
     int expiry = expires == 0 ? 0 : reader.clock.at(expires);
     if (expires != 0 && expiry == 0) {
       return false;
@@ -982,6 +1016,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private static long millis(Duration age) {
+    Objects.requireNonNull(age, "age");
     if (age.compareTo(Duration.ofMillis(1)) < 0 || age.compareTo(Duration.ofDays(2920)) > 0) {
       throw new IllegalArgumentException("age " + age + " must be 1 ms to 2920 days");
     }
@@ -993,7 +1028,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private void putExpiring(K key, V value, int expiry) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     byte[] encoded = checked(bytes, value);
     computations.checkChange(bytes);
     long hash = reader.hash(bytes);
@@ -1030,7 +1065,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private byte[] checked(byte[] key, V value) {
-    byte[] encoded = values.encode(Objects.requireNonNull(value, "value"));
+    byte[] encoded = encode(value);
     if (Entry.bytes(key.length, encoded.length) > writer.largestEntry()) {
       throw new IllegalArgumentException(
           "an entry of "
@@ -1088,8 +1123,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
   public boolean replace(K key, V oldValue, V newValue) {
-    byte[] wanted = encode(oldValue);
-    byte[] bytes = encode(key, newValue);
+    byte[] wanted = encode(Objects.requireNonNull(oldValue, "oldValue"));
+    byte[] bytes = encode(key, Objects.requireNonNull(newValue, "newValue"));
     boolean[] done = new boolean[1];
     changeBytes(
         key,
@@ -1126,7 +1161,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return whether it had an entry
    */
   public boolean remove(K key) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     computations.checkChange(bytes);
     long hash = reader.hash(bytes);
     lock();
@@ -1166,7 +1201,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** Begins a function's call, in which this thread's changes of the key throw. */
   Computations.Computation beginComputation(K key) {
-    return computations.begin(key, keys.encode(key));
+    return computations.begin(key, keyBytes(key));
   }
 
   /** Ends what {@link #beginComputation} began. */
@@ -1190,7 +1225,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * decoded counts as none, and is not changed where that throws.
    */
   @Nullable V change(K key, Change change) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     return change(bytes, reader.hash(bytes), change);
   }
 
@@ -1225,7 +1260,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** Makes a change. */
   void changeBytes(K key, Change change) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     computations.checkChange(bytes);
     lock();
     try {
@@ -1261,12 +1296,18 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** The bytes of a value that fits beside the key. */
   byte[] encode(K key, V value) {
-    return checked(keys.encode(key), value);
+    return checked(keyBytes(key), value);
   }
 
-  /** The bytes of a value that is only compared. */
+  /** The bytes of a value, whatever their number. */
   byte[] encode(V value) {
-    return values.encode(Objects.requireNonNull(value, "value"));
+    byte[] bytes = values.encode(Objects.requireNonNull(value, "value"));
+    return Codecs.notNull(bytes, "encode", "values", values);
+  }
+
+  private byte[] keyBytes(K key) {
+    byte[] bytes = keys.encode(Objects.requireNonNull(key, "key"));
+    return Codecs.notNull(bytes, "encode", "keys", keys);
   }
 
   long nextSlot(long at) {
