@@ -145,6 +145,7 @@ public final class Handover implements AutoCloseable {
      * @throws IllegalStateException when it was set
      */
     public Builder timeout(Duration timeout) {
+      Objects.requireNonNull(timeout, "timeout");
       if (timeout.isNegative()) {
         throw new IllegalArgumentException("timeout " + timeout + " must not be negative");
       }
@@ -310,6 +311,7 @@ public final class Handover implements AutoCloseable {
    * @throws IllegalStateException when the holder is full
    */
   public Kept open(String name, MemFdOptions options) {
+    Objects.requireNonNull(options, "options");
     Optional<Kept> found = find(name);
     return found.isPresent() ? found.get() : make(name, options);
   }
@@ -335,7 +337,7 @@ public final class Handover implements AutoCloseable {
    * @return a sentence
    */
   public String whyNothing(String name) {
-    return keeper.whyNothing(name);
+    return keeper.whyNothing(Objects.requireNonNull(name, "name"));
   }
 
   /**
@@ -356,6 +358,7 @@ public final class Handover implements AutoCloseable {
   }
 
   private static void checkName(String name) {
+    Objects.requireNonNull(name, "name");
     boolean good = !name.isEmpty() && name.length() <= 55;
     for (int i = 0; i < name.length(); i++) {
       char c = name.charAt(i);
@@ -381,6 +384,7 @@ public final class Handover implements AutoCloseable {
    * @param text one line
    */
   public void status(String text) {
+    Objects.requireNonNull(text, "text");
     if (systemd != null) {
       systemd.status(text);
     }

@@ -185,6 +185,7 @@ public final class LiveUpdate {
      * @throws IllegalStateException when it was set
      */
     public Builder deviceTimeout(Duration timeout) {
+      Objects.requireNonNull(timeout, "timeout");
       if (timeout.isNegative()) {
         throw new IllegalArgumentException("deviceTimeout " + timeout + " must not be negative");
       }
@@ -461,7 +462,7 @@ public final class LiveUpdate {
    * @throws LuoException.PermissionDenied EACCES where vm.memfd_noexec=2
    */
   public MemFd createMemFd(MemFdOptions options) {
-    return MemFd.create(bridge, options);
+    return MemFd.create(bridge, Objects.requireNonNull(options, "options"));
   }
 
   /**

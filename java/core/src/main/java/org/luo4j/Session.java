@@ -7,6 +7,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Objects;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
@@ -237,6 +238,7 @@ public final class Session implements AutoCloseable {
 
   /** A name as the kernel's field of 64 bytes. */
   static byte[] encode(String name) {
+    Objects.requireNonNull(name, "name");
     byte[] bytes;
     try {
       ByteBuffer encoded =

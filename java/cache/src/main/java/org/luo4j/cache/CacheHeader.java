@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Objects;
 import org.luo4j.OwnedFile;
 
 /**
@@ -34,6 +35,7 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
    *     lock
    */
   public static CacheHeader read(Path file) throws IOException {
+    Objects.requireNonNull(file, "file");
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new IOException(file + " is no ordinary file: that is no cache");
     }

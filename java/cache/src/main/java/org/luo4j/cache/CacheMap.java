@@ -166,7 +166,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
                 seen[0] = bytes == null ? null : bytes.clone();
                 return bytes;
               });
-      V value = function.apply(present);
+      V value = compute(key, present, function);
       if (value == null && seen[0] == null) {
         return null;
       }
@@ -181,6 +181,16 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
       if (done[0]) {
         return value;
       }
+    }
+  }
+
+  /** Calls a function, which must not change its own key: it would be called again for ever. */
+  private @Nullable V compute(K key, @Nullable V present, UnaryOperator<@Nullable V> function) {
+    Computations.Computation computation = cache.beginComputation(key);
+    try {
+      return function.apply(present);
+    } finally {
+      cache.endComputation(computation);
     }
   }
 

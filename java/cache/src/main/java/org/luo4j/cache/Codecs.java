@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The codecs that {@link Codec} offers. Classes, not lambdas, of which the first ones cost a new
@@ -26,6 +27,24 @@ final class Codecs {
       }
     }
     return String.format("0x%08x", id);
+  }
+
+  /**
+   * Returns what a codec gave.
+   *
+   * @throws IllegalStateException when that is null
+   */
+  static <T> T notNull(@Nullable T given, String call, String what, Codec<?> codec) {
+    if (given == null) {
+      throw gaveNull(call, what, codec);
+    }
+    return given;
+  }
+
+  /** Says that a codec, of the keys or the values, returned null from encode or decode. */
+  static IllegalStateException gaveNull(String call, String what, Codec<?> codec) {
+    return new IllegalStateException(
+        "codec '" + codec.name() + "' of the " + what + ": " + call + " must not return null");
   }
 
   /** The bytes of a codec of which only the name's hash is known. */

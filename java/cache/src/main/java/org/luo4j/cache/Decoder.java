@@ -88,8 +88,7 @@ final class Decoder<K, V> {
   private <T> @Nullable T failed(
       String what, Codec<T> codec, int length, @Nullable Exception failure, boolean mayThrow) {
     failures.increment();
-    Exception reason =
-        failure != null ? failure : new IllegalStateException("decode returned null");
+    Exception reason = failure != null ? failure : Codecs.gaveNull("decode", what + "s", codec);
     if (mayThrow) {
       throw reason instanceof RuntimeException known
           ? known

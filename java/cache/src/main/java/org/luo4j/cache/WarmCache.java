@@ -87,6 +87,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private final Codec<V> values;
   private final Decoder<K, V> decoder;
   private final Loads loads = new Loads();
+  private final Computations computations = new Computations();
   private final long expireMillis;
   private final @Nullable RemovalListener<? super K, ? super V> listener;
   private final Start start;
@@ -246,6 +247,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return a builder with nothing else set
    */
   public static Builder<byte[], byte[]> builder(CacheShape shape) {
+    Objects.requireNonNull(shape, "shape");
     Builder<byte[], byte[]> builder =
         builder(new Codecs.Raw(shape.keyCodec()), new Codecs.Raw(shape.valueCodec()));
     builder.created = shape.created();
@@ -283,6 +285,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public static WarmCache<byte[], byte[]> openAsFound(LiveUpdate luo, String name)
       throws IOException {
+    Objects.requireNonNull(name, "name");
     Handover own = Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).open();
     KeptMemory memory = new KeptMemory(own, true, name, KeptMemory.AS_KEPT);
     boolean done = false;
@@ -324,6 +327,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
     /** How the names end that a cache gives to memory it set aside, or exchanges. */
     private static final List<String> NAMES_SET_ASIDE = List.of(".refused", ".swap");
+
+    /** The longest name of a cache at a holder, in characters. */
+    private static final int MAX_NAME = 47;
 
     private final Codec<K> keys;
     private final Codec<V> values;
@@ -397,7 +403,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @throws IllegalStateException when a file, handover or session was set already
      */
     public Builder<K, V> file(Path file) {
-      checkName("file", String.valueOf(Objects.requireNonNull(file, "file").getFileName()));
+      checkNotSetAside("file", String.valueOf(Objects.requireNonNull(file, "file").getFileName()));
       return found(file);
     }
 
@@ -408,7 +414,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
       return this;
     }
 
-    private static void checkName(String argument, String name) {
+    private static void checkNotSetAside(String argument, String name) {
       for (String ending : NAMES_SET_ASIDE) {
         if (name.endsWith(ending)) {
           throw new IllegalArgumentException(
@@ -429,15 +435,16 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param handover stays the caller's, who closes it after the cache
      * @param name as {@link Handover#make} takes it, 47 characters at most
      * @return this
-     * @throws IllegalArgumentException when the name ends in .refused or .swap
+     * @throws IllegalArgumentException when the name is longer, or ends in .refused or .swap
      * @throws IllegalStateException when a file, handover or session was set already, or {@link
      *     #ownerTimeout}
      */
     public Builder<K, V> handover(Handover handover, String name) {
+      Objects.requireNonNull(handover, "handover");
+      checkName(name);
       oncePlaced();
       checkTimeout(ownerTimeout == null);
-      this.handover = Objects.requireNonNull(handover, "handover");
-      checkName("name", Objects.requireNonNull(name, "name"));
+      this.handover = handover;
       this.name = name;
       return this;
     }
@@ -449,15 +456,32 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param luo who makes the session
      * @param name the session's name, as {@link Handover#make} takes it, 47 characters at most
      * @return this
-     * @throws IllegalArgumentException when the name ends in .refused or .swap
+     * @throws IllegalArgumentException when the name is longer, or ends in .refused or .swap
      * @throws IllegalStateException when a file, handover or session was set already
      */
     public Builder<K, V> session(LiveUpdate luo, String name) {
+      Objects.requireNonNull(luo, "luo");
+      checkName(name);
       oncePlaced();
-      this.luo = Objects.requireNonNull(luo, "luo");
-      checkName("name", Objects.requireNonNull(name, "name"));
+      this.luo = luo;
       this.name = name;
       return this;
+    }
+
+    /** Refuses a name that {@link KeptMemory} cannot append a word to for what it sets aside. */
+    private static void checkName(String name) {
+      Objects.requireNonNull(name, "name");
+      if (name.length() > MAX_NAME) {
+        throw new IllegalArgumentException(
+            "name '"
+                + name
+                + "' has "
+                + name.length()
+                + " characters: a cache's name must have at most "
+                + MAX_NAME
+                + ", as '.refused' is appended for memory that is set aside: shorten it");
+      }
+      checkNotSetAside("name", name);
     }
 
     private void oncePlaced() {
@@ -487,6 +511,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @throws IllegalStateException when it was set already, or a handover was set
      */
     public Builder<K, V> ownerTimeout(Duration timeout) {
+      Objects.requireNonNull(timeout, "timeout");
       if (timeout.isNegative()) {
         throw new IllegalArgumentException("ownerTimeout " + timeout + " must not be negative");
       }
@@ -516,13 +541,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * back, the cache's time goes on from where it was. Default: the machine's boot clock, and the
      * wall clock for the time that a reboot or a kexec took.
      *
-     * @param millis ms since 1970; is called by any thread
+     * @param clock gives ms since 1970; is called by any thread
      * @return this
      * @throws IllegalStateException when it was set already
      */
-    public Builder<K, V> clock(LongSupplier millis) {
-      once(clock == null, "clock");
-      this.clock = Objects.requireNonNull(millis, "millis");
+    public Builder<K, V> clock(LongSupplier clock) {
+      once(this.clock == null, "clock");
+      this.clock = Objects.requireNonNull(clock, "clock");
       return this;
     }
 
@@ -547,13 +572,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
     /**
      * Sets what becomes of old memory that cannot be used; default {@link OnRefusal#KEEP}.
      *
-     * @param what set it aside, write over it, or fail
+     * @param onRefusal set it aside, write over it, or fail
      * @return this
      * @throws IllegalStateException when it was set already
      */
-    public Builder<K, V> onRefusal(OnRefusal what) {
-      once(onRefusal == null, "onRefusal");
-      this.onRefusal = Objects.requireNonNull(what, "what");
+    public Builder<K, V> onRefusal(OnRefusal onRefusal) {
+      once(this.onRefusal == null, "onRefusal");
+      this.onRefusal = Objects.requireNonNull(onRefusal, "onRefusal");
       return this;
     }
 
@@ -561,13 +586,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * Sets what the cache does with entries that their codecs cannot decode; default {@link
      * OnDecodeFailure#MISS}.
      *
-     * @param what make it a miss, or throw
+     * @param onDecodeFailure make it a miss, or throw
      * @return this
      * @throws IllegalStateException when it was set already
      */
-    public Builder<K, V> onDecodeFailure(OnDecodeFailure what) {
-      once(onDecodeFailure == null, "onDecodeFailure");
-      this.onDecodeFailure = Objects.requireNonNull(what, "what");
+    public Builder<K, V> onDecodeFailure(OnDecodeFailure onDecodeFailure) {
+      once(this.onDecodeFailure == null, "onDecodeFailure");
+      this.onDecodeFailure = Objects.requireNonNull(onDecodeFailure, "onDecodeFailure");
       return this;
     }
 
@@ -620,9 +645,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @throws IllegalStateException when the capacity, or where to place the cache, is not set
      */
     public WarmCache<K, V> open() throws IOException {
-      if (capacity == 0) {
-        throw incomplete();
-      }
+      checkComplete();
       CacheFormat.Layout layout =
           CacheFormat.Layout.of(
               capacity, averageEntry == null ? DEFAULT_AVERAGE_ENTRY : averageEntry);
@@ -652,16 +675,22 @@ public final class WarmCache<K, V> implements AutoCloseable {
       if (handover != null) {
         return new KeptMemory(handover, false, name, size);
       }
-      if (luo == null) {
-        throw incomplete();
-      }
+      LiveUpdate session = Objects.requireNonNull(luo, "luo");
       Handover own =
-          Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).timeout(timeout).open();
+          Handover.builder().luo(session).holder(Handover.Holder.PROCESS).timeout(timeout).open();
       return new KeptMemory(own, true, name, size);
     }
 
-    private static IllegalStateException incomplete() {
-      return new IllegalStateException("set a capacity, and a file, a handover or a session");
+    private void checkComplete() {
+      String lacking = capacity != 0 ? "" : "capacity is not set: call capacity(bytes)";
+      if (file == null && handover == null && luo == null) {
+        lacking +=
+            (lacking.isEmpty() ? "" : "; ")
+                + "where to place the cache is not set: call one of file, handover and session";
+      }
+      if (!lacking.isEmpty()) {
+        throw new IllegalStateException(lacking);
+      }
     }
   }
 
@@ -697,7 +726,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** As {@link #getIfPresent}, but counts no hit and no miss. */
   @Nullable V find(K key) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     return find(bytes, reader.hash(bytes));
   }
 
@@ -762,7 +791,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public <R> @Nullable R read(K key, Function<? super ByteBuffer, ? extends @Nullable R> function) {
     Objects.requireNonNull(function, "function");
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     boolean[] hit = hits == null ? null : new boolean[1];
     R result =
         reader.read(
@@ -828,6 +857,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
       boolean drop,
       @Nullable EntryVisitor<? super K, ? super V> visitor,
       Verification.Progress progress) {
+    Objects.requireNonNull(progress, "progress");
     long slots = reader.index.slots();
     long entries = 0;
     long bytes = 0;
@@ -1003,6 +1033,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
   public boolean putUntil(K key, V value, long expires) {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(value, "value");
     int expiry = expires == 0 ? 0 : reader.clock.at(expires);
     if (expires != 0 && expiry == 0) {
       return false;
@@ -1012,6 +1044,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private static long millis(Duration age) {
+    Objects.requireNonNull(age, "age");
     if (age.compareTo(Duration.ofMillis(1)) < 0 || age.compareTo(Duration.ofDays(2920)) > 0) {
       throw new IllegalArgumentException("age " + age + " must be 1 ms to 2920 days");
     }
@@ -1023,8 +1056,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private void putExpiring(K key, V value, int expiry) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     byte[] encoded = checked(bytes, value);
+    computations.checkChange(bytes);
     long hash = reader.hash(bytes);
     int check = Entry.check(bytes, encoded, expiry);
     Overwrites.Result overwritten =
@@ -1059,7 +1093,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private byte[] checked(byte[] key, V value) {
-    byte[] encoded = values.encode(Objects.requireNonNull(value, "value"));
+    byte[] encoded = encode(value);
     if (Entry.bytes(key.length, encoded.length) > writer.largestEntry()) {
       throw new IllegalArgumentException(
           "an entry of "
@@ -1117,8 +1151,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
   public boolean replace(K key, V oldValue, V newValue) {
-    byte[] wanted = encode(oldValue);
-    byte[] bytes = encode(key, newValue);
+    byte[] wanted = encode(Objects.requireNonNull(oldValue, "oldValue"));
+    byte[] bytes = encode(key, Objects.requireNonNull(newValue, "newValue"));
     boolean[] done = new boolean[1];
     changeBytes(
         key,
@@ -1155,7 +1189,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return whether it had an entry
    */
   public boolean remove(K key) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
+    computations.checkChange(bytes);
     long hash = reader.hash(bytes);
     lock();
     try {
@@ -1175,8 +1210,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * are compared by their bytes; iteration is weakly consistent and copies each entry. {@code
    * computeIfAbsent} is {@link #get} and counts as that does; no other method of the map counts a
    * hit or a miss, as in Caffeine. {@code containsKey} decodes the value, so that it says of each
-   * key what {@code get} says. A function that computes a value is called again where another
-   * thread has overwritten the one that it was given, and must not use the cache.
+   * key what {@code get} says.
+   *
+   * <p>A function of {@code compute}, {@code computeIfPresent}, {@code merge} or {@code replaceAll}
+   * is called without a lock, and again where another thread has overwritten the value that it was
+   * given. It may look up all keys and change other keys, each time that it is called. A call by
+   * which it would change its own key throws an {@link IllegalStateException} that names the key,
+   * and changes nothing; what the function changed of other keys before stays. ({@code clear} and
+   * {@link #invalidateAll} remove its own key too: then it is called again, without a value.)
    *
    * @return a view
    */
@@ -1185,6 +1226,16 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   // ---- what the map is made of ----
+
+  /** Begins a function's call, in which this thread's changes of the key throw. */
+  Computations.Computation beginComputation(K key) {
+    return computations.begin(key, keyBytes(key));
+  }
+
+  /** Ends what {@link #beginComputation} began. */
+  void endComputation(Computations.Computation computation) {
+    computations.end(computation);
+  }
 
   /** A change that is made of what is there, at once. */
   interface Change {
@@ -1202,11 +1253,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * decoded counts as none, and is not changed where that throws.
    */
   @Nullable V change(K key, Change change) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     return change(bytes, reader.hash(bytes), change);
   }
 
   private @Nullable V change(byte[] bytes, long hash, Change change) {
+    computations.checkChange(bytes);
     @Nullable Object[] before = new @Nullable Object[1];
     lock();
     try {
@@ -1236,7 +1288,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** Makes a change. */
   void changeBytes(K key, Change change) {
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
+    computations.checkChange(bytes);
     lock();
     try {
       reader.memory.checkOpen();
@@ -1271,12 +1324,18 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** The bytes of a value that fits beside the key. */
   byte[] encode(K key, V value) {
-    return checked(keys.encode(key), value);
+    return checked(keyBytes(key), value);
   }
 
-  /** The bytes of a value that is only compared. */
+  /** The bytes of a value, whatever their number. */
   byte[] encode(V value) {
-    return values.encode(Objects.requireNonNull(value, "value"));
+    byte[] bytes = values.encode(Objects.requireNonNull(value, "value"));
+    return Codecs.notNull(bytes, "encode", "values", values);
+  }
+
+  private byte[] keyBytes(K key) {
+    byte[] bytes = keys.encode(Objects.requireNonNull(key, "key"));
+    return Codecs.notNull(bytes, "encode", "keys", keys);
   }
 
   long nextSlot(long at) {

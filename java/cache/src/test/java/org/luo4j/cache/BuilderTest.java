@@ -20,6 +20,7 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.BridgeType;
 import org.luo4j.Handover;
@@ -176,5 +177,33 @@ class BuilderTest {
         assertTrue(e.getMessage().contains("'" + name + "' ends in ."), e.getMessage());
       }
     }
+  }
+
+  private static void assertSaid(String said, Executable call) {
+    String message = assertThrows(IllegalStateException.class, call).getMessage();
+    assertEquals(said, message);
+  }
+
+  @Test
+  void openSaysWhatIsNotSet() {
+    String capacity = "capacity is not set: call capacity(bytes)";
+    String place = "where to place the cache is not set: call one of file, handover and session";
+    assertSaid(capacity, () -> builder().file(folder.resolve("cache")).open());
+    assertSaid(place, () -> builder().capacity(64 << 10).open());
+    assertSaid(capacity + "; " + place, () -> builder().open());
+  }
+
+  /** The name that the user gave, not one that was made of it. */
+  @Test
+  void aNameThatIsTooLongIsNamedWithTheLimit() throws IOException {
+    String name = "n".repeat(48);
+    for (Runnable call :
+        List.<Runnable>of(
+            () -> builder().handover(handover, name), () -> builder().session(luo, name))) {
+      String message = assertThrows(IllegalArgumentException.class, call::run).getMessage();
+      assertTrue(message.startsWith("name '" + name + "' has 48 characters: "), message);
+      assertTrue(message.contains("at most 47"), message);
+    }
+    builder().capacity(64 << 10).handover(handover, name.substring(1)).open().close();
   }
 }

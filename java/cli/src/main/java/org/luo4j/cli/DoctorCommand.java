@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.luo4j.cache.CacheShape;
 import org.luo4j.cli.doctor.Doctor;
 import org.luo4j.cli.doctor.Finding;
 import org.luo4j.cli.doctor.Finding.State;
@@ -18,6 +19,7 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** luo doctor. */
@@ -53,7 +55,7 @@ final class DoctorCommand implements Callable<Integer> {
       description =
           "The capacity of the cache to be carried over, as in 8g: is there room for it? It takes 1.63"
               + " times that with entries of the default average of 64 bytes: 8g takes 13.1 GiB.")
-  private long cacheSize;
+  private Long cacheSize;
 
   @ArgGroup private UnitOption unit;
 
@@ -75,11 +77,24 @@ final class DoctorCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Wanted wanted =
-        new Wanted(cacheSize, unit == null ? null : unit.name, unit == null ? null : unit.file);
+        new Wanted(capacity(), unit == null ? null : unit.name, unit == null ? null : unit.file);
     PrintWriter out = spec.commandLine().getOut();
     int exit = print(Doctor.examine(Host.here(), Jvm.here(), wanted), json, out);
     out.flush();
     return exit;
+  }
+
+  /** The capacity that was given, 0 where none was. */
+  private long capacity() {
+    if (cacheSize == null) {
+      return 0;
+    }
+    try {
+      return new CacheShape(cacheSize, Wanted.AVERAGE_ENTRY, 0, 0, 0).capacity();
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(
+          spec.commandLine(), "Invalid value for option '--cache-size': " + e.getMessage(), e);
+    }
   }
 
   /** Prints findings and gives the exit code. */

@@ -313,6 +313,8 @@ class CacheCommandsTest {
         "cache load a",
         "doctor --unit a --unit-file b",
         "doctor --cache-size much",
+        "doctor --cache-size 0",
+        "doctor --cache-size 1k",
         "selftest --bridge smoke",
         ""
       })
@@ -379,6 +381,21 @@ class CacheCommandsTest {
     }
     holder.interrupt();
     holder.join();
+  }
+
+  @Test
+  void aDumpWithoutAFolderIsNamed() throws IOException {
+    filled();
+    Path dump = folder.resolve("missing/cache.dump");
+    Run failed = Run.luo("cache", "dump", file(), "--to", dump);
+    assertRun(2, failed);
+    assertEquals(
+        "luo: "
+            + dump
+            + ": cannot be written, as there is no folder "
+            + dump.getParent()
+            + ": make it\n",
+        failed.err());
   }
 
   /** The file appears whole, or not at all. */

@@ -16,7 +16,7 @@ import org.luo4j.cache.CacheShape;
 public record Wanted(long cacheSize, @Nullable String unit, @Nullable Path unitFile) {
 
   /** What a cache has by default. */
-  private static final int AVERAGE_ENTRY = 64;
+  public static final int AVERAGE_ENTRY = 64;
 
   /** Of 1000 bytes of memory so many are capacity. */
   private static final int CAPACITY_OF_1000 = 612;
