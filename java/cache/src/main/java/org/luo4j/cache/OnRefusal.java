@@ -10,9 +10,11 @@ public enum OnRefusal {
   /**
    * The cache sets the old memory aside, unchanged, under its name with ".refused" appended: it
    * renames a file, and a holder keeps a memfd under that name. The cache starts cold in new
-   * memory. It takes the old memory back when it is opened as before. One memory is set aside for a
-   * cache: the one before is deleted, and the last one too where there is no room for both. A file
-   * that cannot be renamed is written over. A WARNING says so.
+   * memory. It takes the old memory back when it is opened as before, with the values that it had
+   * then: those too that were replaced or removed in the new memory meanwhile. Where that matters,
+   * call {@link WarmCache#discardRefused} after the change. One memory is set aside for a cache:
+   * the one before is deleted, and the last one too where there is no room for both. A file that
+   * cannot be renamed is written over. A WARNING says so.
    */
   KEEP,
   /** It is written over: the cache starts cold in its place. */

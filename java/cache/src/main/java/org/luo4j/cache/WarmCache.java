@@ -522,7 +522,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     /**
-     * Sets how long an entry lives after it was put.
+     * Sets how long an entry lives after it was put, where {@link WarmCache#put(Object, Object,
+     * Duration)} or {@link WarmCache#putUntil} does not say otherwise. Default: for ever.
      *
      * @param age 1 ms to 2920 days; kept in steps of 64 ms, rounded up
      * @return this
@@ -785,7 +786,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @param key not null
    * @param function is given the value as a read-only little-endian buffer, which must not be used
    *     after the call; should be short, as the cache cannot use given-up memory again meanwhile;
-   *     must not change a cache. A value over 512 MiB is copied
+   *     must not change a cache. A value over 512 MiB is copied. Where it runs for over a second,
+   *     puts that need the memory that it holds are dropped, and the values that their keys had are
+   *     removed: {@link CacheStats#droppedPuts}
    * @param <R> what the function gives
    * @return what the function gave, or null where the key has no value
    */
@@ -928,6 +931,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * of different keys run side by side, and a loader may get other keys. The wait cannot be
    * interrupted: the flag stays set.
    *
+   * <p>A loader must not wait for another thread's work, such as an executor's, that gets the same
+   * key: that waits for the loader, which is not noticed, and both hang. Of two loaders that wait
+   * for each other's keys, which is noticed, one gets the exception; the other tries itself, and
+   * may go on.
+   *
    * <p>What another thread puts while the loader runs stays, and is what this call returns. {@link
    * #close} does not wait for loaders: the value of one that returns after it is given to its
    * caller and to those who wait, and is not put.
@@ -1012,7 +1020,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
-   * Puts a value that lives for a time of its own.
+   * Puts a value that lives for a time of its own. The time is this value's, not the key's: what
+   * {@link #put(Object, Object)}, {@link #replace} and the map's {@code compute}, {@code
+   * computeIfPresent}, {@code merge} and {@code replaceAll} put in its place lives as long as
+   * {@link Builder#expireAfterWrite} says, or for ever, also where it is the same value.
    *
    * @param key not null
    * @param value not null
@@ -1410,7 +1421,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /**
-   * How many entries there are, expired ones that nobody has met included.
+   * How many entries there are. One that has expired counts until it is removed, replaced, or met
+   * by the cleaning; lookups that meet it leave it there.
    *
    * @return 0 or more
    */
@@ -1454,6 +1466,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /**
    * Deletes the old memory that was refused and set aside, when this cache was opened or before.
+   * Call it after a change that old values must not come back from: memory that is taken back has
+   * the values that it had when it was set aside.
    *
    * @return whether there was any
    * @throws IOException when its file cannot be deleted

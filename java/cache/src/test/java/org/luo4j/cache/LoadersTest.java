@@ -374,6 +374,57 @@ class LoadersTest {
     }
   }
 
+  /** Whose load of the other's key needs nothing more. */
+  @Test
+  void ofTwoLoadersThatWaitForEachOtherOneMayGoOn() throws Exception {
+    CyclicBarrier inside = new CyclicBarrier(2);
+    List<Call<String>> calls = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      String own = "key " + i;
+      String wanted = "key " + (1 - i);
+      calls.add(
+          new Call<>(
+              () -> {
+                try {
+                  return cache.get(
+                      own,
+                      key -> {
+                        try {
+                          inside.await(SECONDS, TimeUnit.SECONDS);
+                        } catch (Exception e) {
+                          throw new AssertionError(e);
+                        }
+                        return "with " + cache.get(wanted, other -> "its own");
+                      });
+                } catch (IllegalStateException e) {
+                  return e.getMessage();
+                }
+              }));
+    }
+    List<String> results = new ArrayList<>();
+    for (Call<String> call : calls) {
+      results.add(call.result());
+    }
+    assertTrue(results.remove("with its own"), () -> results + " is of one only");
+    assertTrue(results.get(0).startsWith("recursive load of key 'key "), results.get(0));
+  }
+
+  /** It would hang, if it waited without end. */
+  @Test
+  void aWaitForAnotherThreadsWorkIsNotNoticed() throws Exception {
+    AtomicReference<Call<String>> work = new AtomicReference<>();
+    String loaded =
+        cache.get(
+            "key",
+            key -> {
+              work.set(new Call<>(() -> cache.get("key", same -> "never")));
+              work.get().awaitWaiting();
+              return "loaded";
+            });
+    assertEquals("loaded", loaded);
+    assertEquals("loaded", work.get().result());
+  }
+
   /** Who waited for it has not gone on yet, at most times. */
   @Test
   void aLoadThatIsOverIsNoPartOfACycle() throws Exception {

@@ -171,6 +171,28 @@ class RefusalTest {
     }
   }
 
+  /** Also of what was replaced or removed meanwhile, unless the memory was discarded then. */
+  @Test
+  void whatIsTakenBackHasItsOldValues() throws IOException {
+    for (boolean discard : new boolean[] {false, true}) {
+      try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
+        cache.put("replaced", new byte[] {1});
+        cache.put("removed", new byte[] {1});
+      }
+      try (WarmCache<String, byte[]> cache = sized(2 << 20)) {
+        cache.put("replaced", new byte[] {2});
+        cache.remove("removed");
+        assertEquals(discard, discard && cache.discardRefused());
+      }
+      try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
+        byte[] old = discard ? null : new byte[] {1};
+        assertArrayEquals(old, cache.getIfPresent("replaced"));
+        assertArrayEquals(old, cache.getIfPresent("removed"));
+        assertEquals(!discard, cache.start().isWarm(), cache.start().reason());
+      }
+    }
+  }
+
   @Test
   void memoryWithoutATrailerIsMadeLargerAndTakenOver() throws IOException {
     byte[] whole = left();

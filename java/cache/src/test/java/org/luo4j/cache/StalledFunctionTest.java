@@ -118,6 +118,23 @@ class StalledFunctionTest {
   }
 
   @Test
+  void aDroppedPutRemovesTheValueThatWasThere() throws Exception {
+    try (WarmCache<String, byte[]> cache = filled()) {
+      Future<Byte> read = stalledRead(cache);
+      int dropped = Integer.parseInt(putUntilDropped(cache).substring("key ".length()));
+      String present = "key " + (dropped - 1);
+      for (int i = 0; cache.stats().droppedPuts() == 1; i++) {
+        assertTrue(i < 10_000, "no put of it is dropped");
+        assertNotNull(cache.getIfPresent(present));
+        cache.put(present, new byte[VALUE_BYTES + 64 * (i % 2)]);
+      }
+      assertNull(cache.getIfPresent(present));
+      mayReturn.countDown();
+      read.get();
+    }
+  }
+
+  @Test
   void whatNeedsItsMemoryIsDroppedCountedAndTold() throws Exception {
     try (WarmCache<String, byte[]> cache = filled()) {
       Future<Byte> read = stalledRead(cache);

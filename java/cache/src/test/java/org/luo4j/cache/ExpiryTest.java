@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.cache;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What keeps a value's own age, and how long what has expired is counted. */
+class ExpiryTest {
+
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+
+  @TempDir Path folder;
+  private final AtomicLong now = new AtomicLong(1_000_000);
+
+  private WarmCache.Builder<String, String> builder(String file) {
+    return WarmCache.builder(Codec.STRING, Codec.STRING)
+        .capacity(64 << 10)
+        .file(folder.resolve(file))
+        .clock(now::get);
+  }
+
+  /** Each call that puts a value where there is one. */
+  private static Map<String, Runnable> changes(WarmCache<String, String> cache, String key) {
+    ConcurrentMap<String, String> map = cache.asMap();
+    Map<String, Runnable> all = new LinkedHashMap<>();
+    all.put("put", () -> cache.put(key, "value"));
+    all.put("replace", () -> cache.replace(key, "value"));
+    all.put("replace a value", () -> cache.replace(key, "value", "value"));
+    all.put("the map's put", () -> map.put(key, "value"));
+    all.put("compute", () -> map.compute(key, (same, value) -> value));
+    all.put("computeIfPresent", () -> map.computeIfPresent(key, (same, value) -> value));
+    all.put("merge", () -> map.merge(key, "value", (value, more) -> value));
+    all.put("replaceAll", () -> map.replaceAll((same, value) -> value));
+    return all;
+  }
+
+  @Test
+  void anAgeIsNotKeptByTheNextValue() throws IOException {
+    for (boolean expires : new boolean[] {false, true}) {
+      WarmCache.Builder<String, String> builder = builder("cache " + expires);
+      if (expires) {
+        builder.expireAfterWrite(MINUTE.multipliedBy(3));
+      }
+      try (WarmCache<String, String> cache = builder.open()) {
+        changes(cache, "key")
+            .forEach(
+                (name, change) -> {
+                  cache.put("key", "value", MINUTE);
+                  change.run();
+                  now.addAndGet(2 * MINUTE.toMillis());
+                  assertEquals("value", cache.getIfPresent("key"), name);
+                  now.addAndGet(2 * MINUTE.toMillis());
+                  assertEquals(expires ? null : "value", cache.getIfPresent("key"), name);
+                });
+      }
+    }
+  }
+
+  /** As it puts nothing. */
+  @Test
+  void anAgeIsKeptByPutIfAbsent() throws IOException {
+    try (WarmCache<String, String> cache = builder("cache").open()) {
+      cache.put("key", "value", MINUTE);
+      cache.putIfAbsent("key", "value");
+      now.addAndGet(2 * MINUTE.toMillis());
+      assertNull(cache.getIfPresent("key"));
+    }
+  }
+
+  @Test
+  void whatHasExpiredCountsUntilItIsRemovedOrReplaced() throws IOException {
+    try (WarmCache<String, String> cache = builder("cache").open()) {
+      cache.put("removed", "value", MINUTE);
+      cache.put("replaced", "value", MINUTE);
+      now.addAndGet(2 * MINUTE.toMillis());
+      assertNull(cache.getIfPresent("removed"));
+      assertNull(cache.getIfPresent("replaced"));
+      assertEquals(2, cache.size(), "lookups leave it");
+      assertFalse(cache.remove("removed"));
+      assertEquals(1, cache.size());
+      cache.put("replaced", "value");
+      assertEquals(1, cache.size());
+    }
+  }
+
+  @Test
+  void whatHasExpiredCountsUntilTheCleaningMeetsIt() throws IOException {
+    try (WarmCache<String, String> cache = builder("cache").open()) {
+      cache.put("key", "value", MINUTE);
+      now.addAndGet(2 * MINUTE.toMillis());
+      assertNull(cache.getIfPresent("key"));
+      cache.put("other", "value");
+      for (int i = 0; cache.size() > 1; i++) {
+        assertFalse(i > 100_000, "the cleaning does not meet it");
+        cache.put("other", "v".repeat(i % 500)); // of other sizes, which go round the memory
+      }
+    }
+  }
+}
