@@ -8,8 +8,10 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -104,8 +106,12 @@ final class ChannelFile extends OwnedFile {
     FileChannel channel;
     try {
       channel = open(file, create);
+    } catch (AccessDeniedException e) {
+      throw denied(file, "open", userId());
     } catch (FileAlreadyExistsException e) {
       return Optional.empty(); // another has made it since
+    } catch (FileSystemException e) {
+      throw isReadOnly(file) ? refused(file, e.getReason() + ": " + READ_ONLY) : e;
     }
     boolean isNew = named == null && create;
     boolean done = false;
@@ -133,6 +139,14 @@ final class ChannelFile extends OwnedFile {
     }
   }
 
+  private static boolean isReadOnly(Path file) {
+    try {
+      return Files.getFileStore(file.toAbsolutePath().getParent()).isReadOnly();
+    } catch (IOException e) {
+      return false; // the JDK finds no mount point in some containers
+    }
+  }
+
   private static FileChannel open(Path file, boolean create) throws IOException {
     Set<StandardOpenOption> options = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
     if (!create || Files.exists(file)) {
@@ -154,7 +168,7 @@ final class ChannelFile extends OwnedFile {
 
   private static void checkFile(Path file, @Nullable Long self) throws IOException {
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
-      throw refused(file, "it is not an ordinary file");
+      throw notOrdinary(file);
     }
     if (self != null && file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
       int mode = (Integer) Files.getAttribute(file, "unix:mode", LinkOption.NOFOLLOW_LINKS);

@@ -51,7 +51,7 @@ final class NativeFile extends OwnedFile {
     }
     NativeFile owned = null;
     try {
-      owned = owned(bridge, checked(file, fd), file, self);
+      owned = owned(bridge, checked(bridge, file, fd), file, self);
       isNew = false;
       return owned;
     } finally {
@@ -68,7 +68,7 @@ final class NativeFile extends OwnedFile {
       throws IOException {
     long[] status = status(bridge, fd, file);
     if ((status[Bridge.STATUS_MODE] & FILE_TYPE_MASK) != REGULAR) {
-      throw refused(file, "it is not an ordinary file");
+      throw notOrdinary(file);
     }
     if (self != null) {
       checkOwner(file, status[Bridge.STATUS_MODE], status[Bridge.STATUS_UID], self);
@@ -108,10 +108,19 @@ final class NativeFile extends OwnedFile {
       throw new NoSuchFileException(
           file.toString(), null, "its folder is not there: make it, with mode 0700");
     }
-    return checked(file, fd);
+    return checked(bridge, file, fd);
   }
 
-  private static int checked(Path file, int fd) throws IOException {
+  private static int checked(Bridge bridge, Path file, int fd) throws IOException {
+    if (fd == -Errno.EISDIR) {
+      throw notOrdinary(file);
+    }
+    if (fd == -Errno.EACCES) {
+      throw denied(file, "open: " + Errno.describe(Errno.EACCES), userId(bridge));
+    }
+    if (fd == -Errno.EROFS) {
+      throw refused(file, "open: " + Errno.describe(Errno.EROFS) + ": " + READ_ONLY);
+    }
     if (fd < 0) {
       throw failure(file, fd, "open");
     }

@@ -2,6 +2,8 @@
 package org.luo4j;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -9,6 +11,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
@@ -35,6 +38,10 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
 
   /** Why a file cannot be mapped. */
   static final String EMPTY = "it is empty: reserve its memory before it is mapped";
+
+  /** What to do about a file system that is mounted read-only. */
+  static final String READ_ONLY =
+      "mount it to be written (mount -o remount,rw), or name a file on another file system";
 
   /** As many as the kernel follows (path_resolution(7)). */
   private static final int MAX_LINKS = 40;
@@ -94,7 +101,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
       }
       long left = end - System.nanoTime();
       if (left <= 0) {
-        throw busy(file, timeout);
+        throw busy(file, target, timeout);
       }
       Uninterrupted.pause(Math.min(left, PAUSE_NANOS));
     }
@@ -120,14 +127,37 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
     return !ChannelFile.isOpenHere(file);
   }
 
-  private static LuoException.OwnerAlive busy(Path file, Duration waited) {
+  private static LuoException.OwnerAlive busy(Path file, Path target, Duration waited) {
+    boolean here = isLockedHere(target);
     return new LuoException.OwnerAlive(
         "open",
         Errno.EBUSY,
         file.toString(),
-        "it is open elsewhere"
+        (here ? "this process itself has it open" : "it is open elsewhere")
             + (waited.isZero() ? "" : " (waited " + waited + ")")
-            + ": a file has one owner at a time; close the other, or end its process");
+            + ": a file has one owner at a time; "
+            + (here
+                ? "close it first, where it was opened (perhaps by another class loader)"
+                : "close the other, or end its process"));
+  }
+
+  /** Whether this process has the file's lock, as far as /proc tells (proc_pid_fdinfo(5)). */
+  private static boolean isLockedHere(Path file) {
+    try (Stream<Path> fds = Files.list(Path.of("/proc/self/fd"))) {
+      return fds.anyMatch(fd -> isLock(fd, file));
+    } catch (IOException | UncheckedIOException e) {
+      return false; // no /proc
+    }
+  }
+
+  private static boolean isLock(Path fd, Path file) {
+    try {
+      return Files.isSameFile(fd, file)
+          && Files.readString(Path.of("/proc/self/fdinfo", fd.getFileName().toString()))
+              .contains("lock:");
+    } catch (IOException e) {
+      return false; // closed meanwhile, or no file
+    }
   }
 
   /**
@@ -164,7 +194,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   }
 
   /** The user whom new files belong to. */
-  private static long userId(@Nullable Bridge bridge) throws IOException {
+  static long userId(@Nullable Bridge bridge) throws IOException {
     return bridge == null ? ChannelFile.userId() : Integer.toUnsignedLong(bridge.userId());
   }
 
@@ -175,13 +205,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    */
   static void checkOwner(Path file, long mode, long uid, long self) throws FileSystemException {
     if (uid != self) {
-      throw refused(
-          file,
-          "it belongs to user "
-              + uid
-              + ", this process runs as user "
-              + self
-              + ": delete it, or run as its user");
+      throw refused(file, foreign(uid, self));
     }
     if ((mode & OTHERS_MAY_WRITE) != 0) {
       throw refused(
@@ -190,6 +214,36 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
               + Long.toOctalString(mode & 07777)
               + "): chmod 600 it if you trust what is in it, or delete it");
     }
+  }
+
+  private static String foreign(long uid, long self) {
+    return "it belongs to user "
+        + uid
+        + ", this process runs as user "
+        + self
+        + ": chown it to this user if you trust what is in it, delete it, or run as its user";
+  }
+
+  /** What to do about a file that may not be opened or made. */
+  static AccessDeniedException denied(Path file, String why, long self) throws IOException {
+    String fix;
+    if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+      fix = "give user " + self + " the right to make files in its folder, and to enter that";
+    } else if (file.getFileSystem().supportedFileAttributeViews().contains("unix")
+        && uid(file) != self) {
+      fix = foreign(uid(file), self);
+    } else {
+      fix = "chmod 600 it";
+    }
+    return new AccessDeniedException(file.toString(), null, why + ": " + fix);
+  }
+
+  static FileSystemException notOrdinary(Path file) {
+    return refused(
+        file,
+        Files.isDirectory(file)
+            ? "it is a directory: name a file in it"
+            : "it is not an ordinary file: name one, or one that is not there yet");
   }
 
   static FileSystemException refused(Path file, String reason) {

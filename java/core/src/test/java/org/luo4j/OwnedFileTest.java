@@ -147,7 +147,11 @@ class OwnedFileTest {
     OwnedFile owned = open(file());
     use(other);
     assertIsOwned(file());
-    assertIsOwned(file()); // the first attempt has not cost the owner its lock
+    String message =
+        assertThrows(LuoException.OwnerAlive.class, () -> open(file()).close()).getMessage();
+    assertTrue(message.contains("this process itself has it open"), message);
+    assertFalse(message.contains("end its process"), message);
+    assertIsOwned(file()); // the attempts have not cost the owner its lock
     assertTrue(isLocked(file()));
     owned.close();
     owned.close();
@@ -233,6 +237,10 @@ class OwnedFileTest {
       }
       assertEquals("owned", other.ask(file().toString()));
       assertIsOwned(file());
+      String message =
+          assertThrows(LuoException.OwnerAlive.class, () -> open(file()).close()).getMessage();
+      assertTrue(message.contains("open elsewhere"), message);
+      assertTrue(message.contains("or end its process"), message);
       assertEquals("closed", other.ask("close"));
       open(file()).close();
       assertEquals("owned", other.ask(file().toString()));
@@ -449,7 +457,7 @@ class OwnedFileTest {
         file(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     Files.setAttribute(file(), "unix:uid", STRANGER);
     assertRefused(
-        file(), "it belongs to user " + STRANGER, "this process runs as user 0", "run as its user");
+        file(), "it belongs to user " + STRANGER, "this process runs as user 0", "chown it");
     OwnedFile.openExisting(file(), Duration.ZERO, true).close();
     assertThrows(
         FileSystemException.class,
@@ -462,11 +470,93 @@ class OwnedFileTest {
     use(way);
     Path fifo = folder.resolve("fifo");
     assertEquals(0, new ProcessBuilder("mkfifo", "-m", "600", fifo.toString()).start().waitFor());
-    assertRefused(fifo, "it is not an ordinary file");
+    assertRefused(fifo, "it is not an ordinary file", "name one");
+    assertRefused(folder, "it is a directory: name a file in it");
     assertThrows(
         FileSystemException.class, () -> OwnedFile.openExisting(fifo, Duration.ZERO, true).close());
     assertThrows(FileSystemException.class, () -> open(folder).close());
     assertThrows(FileSystemException.class, () -> open(Path.of("/dev/null")).close());
+  }
+
+  /** A child that tries to open files, and says why it cannot. */
+  static final class Tries {
+    private Tries() {}
+
+    public static void main(String[] files) {
+      for (String file : files) {
+        try {
+          open(Path.of(file)).close();
+          System.out.println(file + " opened");
+        } catch (IOException e) {
+          System.out.println(e.getMessage());
+        }
+      }
+    }
+  }
+
+  private static ChildJvm.Command tries(Way way) {
+    return ChildJvm.of(Tries.class)
+        .flags(Jdk.current().nativeAccess("ALL-UNNAMED"))
+        .property(LiveUpdate.BRIDGE_PROPERTY, way.bridge);
+  }
+
+  /** Root without its rights over files is as any other user. */
+  @ParameterizedTest
+  @EnumSource
+  void whatMayNotBeOpenedNamesItsOwnerAndTheFix(Way way) throws Exception {
+    assumeRoot();
+    use(way);
+    Path theirs = Files.writeString(folder.resolve("theirs"), "");
+    Files.setPosixFilePermissions(theirs, PosixFilePermissions.fromString("rw-------"));
+    Files.setAttribute(theirs, "unix:uid", STRANGER);
+    Path unreadable = Files.writeString(folder.resolve("unreadable"), "");
+    Files.setPosixFilePermissions(unreadable, PosixFilePermissions.fromString("r--------"));
+    Path closed = Files.createDirectory(folder.resolve("closed"));
+    Files.setPosixFilePermissions(closed, PosixFilePermissions.fromString("r-x------"));
+    ChildJvm.Ended ended =
+        tries(way)
+            .under("setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner")
+            .run("" + theirs, "" + unreadable, "" + closed.resolve("new"));
+    assertEquals(0, ended.exit(), ended::toString);
+    String[][] parts = {
+      {theirs + ": ", "it belongs to user " + STRANGER, "as user 0", "chown it"},
+      {unreadable + ": ", "chmod 600 it"},
+      {closed.resolve("new") + ": ", "give user 0 the right to make files in its folder"},
+    };
+    for (int i = 0; i < parts.length; i++) {
+      for (String part : parts[i]) {
+        assertTrue(ended.lines().get(i).contains(part), part + " is not in: " + ended);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aReadOnlyFileSystemSaysWhatToDo(Way way) throws Exception {
+    assumeRoot();
+    use(way);
+    ChildJvm.Ended ended =
+        tries(way)
+            .under(
+                "unshare",
+                "-m",
+                "sh",
+                "-c",
+                "mount -t tmpfs none "
+                    + folder
+                    + " && touch "
+                    + file()
+                    + " && chmod 600 "
+                    + file()
+                    + " && mount -o remount,ro "
+                    + folder
+                    + " && exec \"$@\"",
+                "sh")
+            .run(file().toString(), folder.resolve("new").toString());
+    assertEquals(0, ended.exit(), ended::toString);
+    assertEquals(2, ended.linesWith("remount,rw").size(), ended::toString);
+    assertEquals(2, ended.linesWith("ead-only file system").size(), ended::toString);
+    assertEquals(1, ended.linesWith(file() + ": ").size(), ended::toString);
   }
 
   // ---- memory ----

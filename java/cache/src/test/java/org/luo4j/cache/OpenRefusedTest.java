@@ -112,6 +112,7 @@ class OpenRefusedTest {
       LuoException.OwnerAlive e =
           assertThrows(LuoException.OwnerAlive.class, () -> builder(file, CAPACITY).open());
       assertEquals(ProcessHandle.current().pid(), e.pid().orElse(0));
+      assertTrue(e.getMessage().contains("this process itself has it open"), e.getMessage());
       cache.put("key", "value");
       assertEquals("value", cache.getIfPresent("key"));
     }

@@ -27,6 +27,7 @@ public final class Errno {
   public static final int EFBIG = 27;
   public static final int ENOSPC = 28;
   public static final int ESPIPE = 29;
+  public static final int EROFS = 30;
   public static final int EPIPE = 32;
   public static final int ENAMETOOLONG = 36;
   public static final int ENOSYS = 38;
@@ -70,6 +71,7 @@ public final class Errno {
       case EFBIG -> "EFBIG (file too large)";
       case ENOSPC -> "ENOSPC (no space left)";
       case ESPIPE -> "ESPIPE (illegal seek)";
+      case EROFS -> "EROFS (read-only file system)";
       case EPIPE -> "EPIPE (broken pipe: the other end is closed)";
       case ENAMETOOLONG -> "ENAMETOOLONG (file name too long)";
       case ELOOP -> "ELOOP (a symbolic link)";
