@@ -2,7 +2,6 @@
 package org.luo4j.cache;
 
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -15,9 +14,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Any thread; takes no lock.
  */
 final class Computations {
-
-  /** The longest part of a key that a message quotes, in characters. */
-  private static final int MAX_QUOTED = 100;
 
   /** 0 where no thread runs a function; then changes look no further. */
   private final AtomicInteger running = new AtomicInteger();
@@ -85,19 +81,10 @@ final class Computations {
       if (!computation.isOver && Arrays.equals(computation.bytes, key)) {
         throw new IllegalStateException(
             "recursive update of key "
-                + quote(computation.key)
+                + Loads.quote(computation.key)
                 + ": a function of compute, merge and their like must not change its own key;"
                 + " return the new value instead");
       }
     }
-  }
-
-  /** Returns a key as a message shows it: an array of bytes in hexadecimal. */
-  private static String quote(Object key) {
-    String text =
-        key instanceof byte[] bytes
-            ? "0x" + HexFormat.of().formatHex(bytes, 0, Math.min(bytes.length, MAX_QUOTED / 2))
-            : String.valueOf(key);
-    return "'" + (text.length() <= MAX_QUOTED ? text : text.substring(0, MAX_QUOTED) + "...") + "'";
   }
 }

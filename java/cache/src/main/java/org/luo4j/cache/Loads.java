@@ -185,7 +185,7 @@ final class Loads {
   }
 
   /** Returns a key as a message shows it: an array of bytes in hexadecimal. */
-  private static String quote(Object key) {
+  static String quote(Object key) {
     String text =
         key instanceof byte[] bytes
             ? "0x" + HexFormat.of().formatHex(bytes, 0, Math.min(bytes.length, MAX_QUOTED / 2))

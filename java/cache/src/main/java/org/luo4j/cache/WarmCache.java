@@ -950,7 +950,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public @Nullable V get(K key, Function<? super K, ? extends @Nullable V> loader) {
     Objects.requireNonNull(loader, "loader");
-    byte[] bytes = keys.encode(key);
+    byte[] bytes = keyBytes(key);
     long hash = reader.hash(bytes);
     V present = find(bytes, hash);
     if (present == null) {
