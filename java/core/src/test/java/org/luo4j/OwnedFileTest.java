@@ -870,7 +870,7 @@ class OwnedFileTest {
       assertTrue(e.getMessage().contains("EIO"), e.getMessage());
       assertFalse(Files.exists(file()));
     }
-    assertEquals(before, fds());
+    assertTrue(fds() <= before, "an fd was left"); // a collection may close others
     Files.deleteIfExists(file());
     Files.writeString(file(), "contents");
     FailingBridge old =
@@ -881,7 +881,7 @@ class OwnedFileTest {
       assertTrue(e.getMessage().contains("EIO"), e.getMessage());
     }
     assertEquals("contents", Files.readString(file()));
-    assertEquals(before, fds());
+    assertTrue(fds() <= before, "an fd was left"); // a collection may close others
   }
 
   @Test
@@ -891,7 +891,7 @@ class OwnedFileTest {
         FileSystemException.class,
         () -> NativeFile.tryOpen(JnaBridge.load(), file(), true, (long) STRANGER));
     assertFalse(Files.exists(file()));
-    assertEquals(before, fds());
+    assertTrue(fds() <= before, "an fd was left"); // a collection may close others
   }
 
   /** The owner before renames the file between another's open and its lock. */
@@ -910,7 +910,7 @@ class OwnedFileTest {
                   return null;
                 });
     assertEquals(null, NativeFile.tryOpen(renaming.bridge(), file(), true, null));
-    assertEquals(before, fds());
+    assertTrue(fds() <= before, "an fd was left"); // a collection may close others
     assertEquals("new", Files.readString(file()));
     try (OwnedFile owned = NativeFile.tryOpen(renaming.bridge(), file(), true, null)) {
       assertEquals(3, owned.size());
