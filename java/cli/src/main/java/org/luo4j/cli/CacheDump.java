@@ -101,7 +101,7 @@ final class CacheDump implements Callable<Integer> {
     }
     Path parent = file.getParent();
     if (parent == null || !Files.isDirectory(parent)) {
-      throw new IOException("--to '" + to + "': there is no folder " + parent);
+      throw new IOException("--to '" + to + "': there is no folder " + parent + ": make it");
     }
     if (Files.isRegularFile(file) && isCache(file)) {
       throw new IOException("--to '" + to + "' is a cache, which would be lost: name another file");
