@@ -407,10 +407,11 @@ run_outside() {
 	grep -q '^describe: [A-Z]* through ' "$out" || printf 'no line of describe()\n'
 	if [ "$wanted" = none ]; then
 		grep -q '^describe: EMULATOR through the emulator' "$out" || printf 'describe() does not say EMULATOR\n'
+		grep -q '^WARNING: luo4j uses files without native code' "$err" || printf 'it does not say that files are used without native code\n'
 		grep -q '^describe: .*native access' "$out" || printf 'describe() does not say that native access is denied\n'
 	fi
-	# luo4j's own line, in which it says that it emulates LUO, is none of the JVM's
-	grep -hE '^(WARNING|FATAL)' "$out" "$err" | grep -vE '^WARNING: luo4j emulates LUO' |
+	# luo4j's own lines, in which it says what it does without native code, are none of the JVM's
+	grep -hE '^(WARNING|FATAL)' "$out" "$err" | grep -vE '^WARNING: luo4j (emulates LUO|uses files without native code)' |
 		grep -vE "${RUN_MAY_WARN:-^\$}" | sed 's/^/the JVM says: /' || true
 }
 
