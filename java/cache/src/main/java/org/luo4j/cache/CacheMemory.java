@@ -17,6 +17,12 @@ import org.luo4j.NoRoomException;
  */
 interface CacheMemory extends Closeable {
 
+  /** What a cache appends to its name for memory that it has set aside. */
+  String REFUSED = ".refused";
+
+  /** What it appends while two memories change places. */
+  String SWAP = ".swap";
+
   /**
    * The memory, to be read and written. Not to be called while there is a {@link #refusal}, nor
    * while {@link #origin} is cold and {@link #takeBack} was not tried.

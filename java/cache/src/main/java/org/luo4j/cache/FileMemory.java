@@ -49,8 +49,8 @@ final class FileMemory implements CacheMemory {
     this.size = size;
     this.owned = own(file, ownerTimeout, foreign);
     this.file = owned.path();
-    this.aside = named(this.file, ".refused");
-    this.swap = named(this.file, ".swap");
+    this.aside = named(this.file, REFUSED);
+    this.swap = named(this.file, SWAP);
     boolean done = false;
     try {
       heal();
@@ -164,16 +164,20 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** What is set aside, or null: where it is not this user's, or has another owner or name. */
-  private @Nullable OwnedFile ownAside() throws IOException {
-    if (!Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS)) {
+  /** What is set aside; null where somebody looks at it, or it is not this user's. */
+  private @Nullable OwnedFile openAside() {
+    try {
+      return OwnedFile.openExisting(aside, Duration.ZERO, false);
+    } catch (LuoException.OwnerAlive | IOException e) {
       return null;
     }
-    OwnedFile other;
-    try {
-      other = OwnedFile.openExisting(aside, Duration.ZERO, false);
-    } catch (LuoException.OwnerAlive | IOException e) {
-      return null; // somebody looks at it, or it is not this user's
+  }
+
+  /** As {@link #openAside}; null also where it has another name. */
+  private @Nullable OwnedFile ownAside() throws IOException {
+    OwnedFile other = Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS) ? openAside() : null;
+    if (other == null) {
+      return null;
     }
     boolean isOnlyName = false;
     try {
@@ -225,11 +229,9 @@ final class FileMemory implements CacheMemory {
   }
 
   private boolean takeAside(Predicate<MemoryRegion> fits) throws IOException {
-    OwnedFile other;
-    try {
-      other = OwnedFile.openExisting(aside, Duration.ZERO, false);
-    } catch (LuoException.OwnerAlive | IOException e) {
-      return false; // somebody looks at it, or it is not this user's
+    OwnedFile other = openAside();
+    if (other == null) {
+      return false;
     }
     MemoryRegion found = null;
     boolean done = false;

@@ -169,11 +169,11 @@ final class KeptMemory implements CacheMemory {
   }
 
   private String asideName() {
-    return name + ".refused";
+    return name + REFUSED;
   }
 
   private String swapName() {
-    return name + ".swap";
+    return name + SWAP;
   }
 
   @Override

@@ -325,9 +325,6 @@ public final class WarmCache<K, V> implements AutoCloseable {
   public static final class Builder<K, V> {
     private static final int DEFAULT_AVERAGE_ENTRY = 64;
 
-    /** How the names end that a cache gives to memory it set aside, or exchanges. */
-    private static final List<String> NAMES_SET_ASIDE = List.of(".refused", ".swap");
-
     /** The longest name of a cache at a holder, in characters. */
     private static final int MAX_NAME = 47;
 
@@ -415,7 +412,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
 
     private static void checkNotSetAside(String argument, String name) {
-      for (String ending : NAMES_SET_ASIDE) {
+      for (String ending : List.of(CacheMemory.REFUSED, CacheMemory.SWAP)) {
         if (name.endsWith(ending)) {
           throw new IllegalArgumentException(
               argument

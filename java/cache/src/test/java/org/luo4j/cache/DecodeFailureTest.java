@@ -74,8 +74,9 @@ class DecodeFailureTest {
         });
   }
 
+  /** An exception as what a codec or listener in another language throws. */
   @SuppressWarnings("unchecked")
-  private static <E extends Exception> E unchecked(Exception e) throws E {
+  static <E extends Exception> E unchecked(Exception e) throws E {
     throw (E) e;
   }
 

@@ -129,7 +129,7 @@ class InvalidateAllTest {
             .removalListener(
                 (key, value, cause) -> {
                   told.add(key);
-                  throw InvalidateAllTest.<RuntimeException>unchecked(new IOException("told"));
+                  throw DecodeFailureTest.<RuntimeException>unchecked(new IOException("told"));
                 })
             .open()) {
       cache.put(1, new byte[10]);
@@ -137,11 +137,6 @@ class InvalidateAllTest {
       cache.invalidateAll();
       assertEquals(2, told.size());
     }
-  }
-
-  @SuppressWarnings("unchecked")
-  private static <E extends Exception> E unchecked(Exception e) throws E {
-    throw (E) e;
   }
 
   /**

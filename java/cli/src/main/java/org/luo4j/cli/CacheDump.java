@@ -68,10 +68,9 @@ final class CacheDump implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Written written;
-    boolean isStdout = to.equals("-");
-    Path target = isStdout ? Path.of(to) : target(to);
+    Path target = to.equals("-") ? null : target(to);
     try (WarmCache<byte[], byte[]> cache = place.open()) {
-      if (isStdout) {
+      if (target == null) {
         // Closing it would close stdout: it is flushed.
         written = write(cache, new FileOutputStream(FileDescriptor.out));
       } else {

@@ -139,7 +139,7 @@ final class CacheLoad implements Callable<Integer> {
       return cache;
     }
     if (isNew) {
-      Path refused = file.resolveSibling(file.getFileName() + ".refused");
+      Path refused = file.resolveSibling(file.getFileName() + CacheRefused.REFUSED);
       if (Files.exists(refused)) { // which would be taken back, and is not the dump's
         throw new IOException(
             file

@@ -60,7 +60,7 @@ import picocli.CommandLine.Spec;
     })
 final class CacheRefused implements Callable<Integer> {
 
-  private static final String REFUSED = ".refused";
+  static final String REFUSED = ".refused";
   private static final String SWAP = ".swap";
 
   @Spec private CommandSpec spec;
