@@ -196,18 +196,21 @@ final class Index {
     memory.putLongRelease(CacheFormat.MOVE_TO_AT, target);
     memory.putLongRelease(CacheFormat.MOVE_FROM_AT, place);
     moves++;
-    long slot = memory.getLongVolatile(place);
-    memory.putLongRelease(CacheFormat.MOVE_SLOT_AT, slot);
-    while (!memory.compareAndSetLong(place, slot, EMPTY)) {
-      slot = memory.getLongVolatile(place); // used, or overwritten
+    try {
+      long slot = memory.getLongVolatile(place);
       memory.putLongRelease(CacheFormat.MOVE_SLOT_AT, slot);
+      while (!memory.compareAndSetLong(place, slot, EMPTY)) {
+        slot = memory.getLongVolatile(place); // used, or overwritten
+        memory.putLongRelease(CacheFormat.MOVE_SLOT_AT, slot);
+      }
+      memory.putLongRelease(target, slot);
+    } finally {
+      moves++; // whatever was thrown: who finds nothing waits for it
     }
-    memory.putLongRelease(target, slot);
-    moves++;
     memory.putLongRelease(CacheFormat.MOVE_FROM_AT, 0);
   }
 
-  /** Finishes the move that a killed process was at. */
+  /** Finishes the move that a killed process was at, or a thread that an Error ended. */
   void finishMove() {
     long place = memory.getLong(CacheFormat.MOVE_FROM_AT);
     long target = memory.getLong(CacheFormat.MOVE_TO_AT);

@@ -121,12 +121,13 @@ class Memory {
   /**
    * What to throw for what an access threw.
    *
-   * @param isFault whether only memory that is gone can have been the cause
+   * @param isFault whether only memory that is gone can have been the cause, unless it has a cause
+   *     of its own, as where the stack has ended
    * @return that the cache is closed or its memory is gone; else the RuntimeException that was
    *     thrown. An Error is thrown on
    */
   RuntimeException told(Throwable thrown, boolean isFault) {
-    if (!isOpen() || !isSound() || isFault) {
+    if (!isOpen() || !isSound() || isFault && thrown.getCause() == null) {
       return gone(thrown);
     }
     if (thrown instanceof Error error) {

@@ -27,6 +27,18 @@ final class Overwrites {
     private final Reader.Found old = new Reader.Found();
     private final Places small = new Places();
     private final Places main = new Places();
+
+    /** Whether places are taken or added: they are not to be trusted where that did not end. */
+    private boolean isChanging;
+
+    /** Has the places for who holds the stripe, until {@code isChanging} is false. */
+    private void begin() {
+      if (isChanging) {
+        small.count = 0;
+        main.count = 0;
+      }
+      isChanging = true;
+    }
   }
 
   /** Places of dead entries, the one that died first at the front. */
@@ -99,14 +111,18 @@ final class Overwrites {
 
   /** Overwrites a key's value, if it can. */
   Result tryPut(byte[] key, long hash, byte[] value, int expiry, int check) {
-    int held = Entry.isShort(key, value) ? reader.pins.hold() : -1;
-    if (held < 0) {
+    Pins.Pin pin = Entry.isShort(key, value) ? reader.pins.hold() : null;
+    if (pin == null) {
       return Result.NOT_HERE;
     }
     try {
-      return put(stripe(held), key, hash, value, expiry, check);
+      Stripe stripe = stripe(pin);
+      stripe.begin();
+      Result result = put(stripe, key, hash, value, expiry, check);
+      stripe.isChanging = false;
+      return result;
     } finally {
-      reader.pins.release(held);
+      pin.held = 0;
     }
   }
 
@@ -153,24 +169,27 @@ final class Overwrites {
 
   /** Keeps the place of an entry that an overwrite under the write lock has killed, if it can. */
   boolean keep(Ring ring, long position, int bytes) {
-    int held = reader.pins.hold();
-    if (held < 0) {
+    Pins.Pin pin = reader.pins.hold();
+    if (pin == null) {
       return false;
     }
     try {
-      Stripe stripe = stripe(held);
+      Stripe stripe = stripe(pin);
+      stripe.begin();
       Places places = ring == reader.main ? stripe.main : stripe.small;
-      return places.add(position, bytes, reader.pins.period());
+      boolean kept = places.add(position, bytes, reader.pins.period());
+      stripe.isChanging = false;
+      return kept;
     } finally {
-      reader.pins.release(held);
+      pin.held = 0;
     }
   }
 
-  private Stripe stripe(int held) {
-    Stripe stripe = stripes.get(held);
+  private Stripe stripe(Pins.Pin pin) {
+    Stripe stripe = stripes.get(pin.stripe);
     if (stripe == null) {
       stripe = new Stripe();
-      stripes.set(held, stripe);
+      stripes.set(pin.stripe, stripe);
     }
     return stripe;
   }

@@ -4,6 +4,7 @@ package org.luo4j.cache;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Readers of memory that is used again: what the writer gives up is not written over before every
@@ -14,29 +15,86 @@ import java.util.function.BooleanSupplier;
  * <p>A reader that only copies need not pin: when it has copied, and the present {@link #period} is
  * at most the next one to that in which it began, nothing that it found can have been written over.
  *
- * <p>Any thread may {@link #enter} and {@link #exit}, without waiting, or {@link #hold} and {@link
- * #release}; one at a time may {@link #advance}. Read-copy-update with two counters, as in the
- * kernel's srcu, in stripes.
+ * <p>Any thread may {@link #enter} or {@link #hold}, without waiting; one at a time may {@link
+ * #advance}. Who has a pin ends with {@code pin.held = 0}, in a finally block: a call needs stack,
+ * and where that has ended, a pin that is not given back would stay for ever. (Epochs, as in
+ * Fraser, "Practical lock-freedom", 2004.)
  */
 final class Pins {
 
-  private static final VarHandle COUNT = MethodHandles.arrayElementVarHandle(long[].class);
+  private static final VarHandle HELD;
+  private static final VarHandle MORE;
+
+  static {
+    try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      HELD = lookup.findVarHandle(Pin.class, "held", long.class);
+      MORE = lookup.findVarHandle(Pins.class, "more", Pin.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
 
   static final int STRIPES = 32;
-
-  /** Longs from one counter to the next: two cache lines, as they are fetched in pairs. */
-  private static final int DISTANCE = 16;
-
-  private final long[] counts = new long[(2 * STRIPES + 1) * DISTANCE];
-
-  /** Of each stripe that a thread holds: the period that it pins, and one. */
-  private final long[] holds = new long[(STRIPES + 1) * DISTANCE];
 
   /** No period has such a number: no thread may read or hold any more. */
   private static final long ENDED = 1L << 62;
 
+  /** A thread's hold on a period. Larger than two cache lines, as they are fetched in pairs. */
+  @SuppressWarnings("unused")
+  static final class Pin {
+    /** The period that is pinned, and one; 0 for none. */
+    volatile long held;
+
+    /** 0 to 31, the stripe whose pin it is; another reader's has -1. */
+    final int stripe;
+
+    /** The pin that was made before, of those that are no stripe's. */
+    private final @Nullable Pin next;
+
+    private long pad1;
+    private long pad2;
+    private long pad3;
+    private long pad4;
+    private long pad5;
+    private long pad6;
+    private long pad7;
+    private long pad8;
+    private long pad9;
+    private long pad10;
+    private long pad11;
+    private long pad12;
+    private long pad13;
+    private long pad14;
+    private long pad15;
+
+    private Pin(int stripe, long held, @Nullable Pin next) {
+      this.stripe = stripe;
+      this.held = held;
+      this.next = next;
+    }
+  }
+
+  /** What readers pin; each begins to look for a free one at its stripe. */
+  private final Pin[] readers = stripes();
+
+  /** What those pin who want a stripe for themselves. */
+  private final Pin[] holders = stripes();
+
+  /** Readers' pins beyond {@link #readers}: as many as there ever were readers at a time. */
+  @SuppressWarnings("unused") // by its VarHandle
+  private volatile @Nullable Pin more;
+
   /** The number of the present period; {@link #ENDED} or more after {@link #end}. */
   private volatile long period;
+
+  private static Pin[] stripes() {
+    Pin[] pins = new Pin[STRIPES];
+    for (int stripe = 0; stripe < STRIPES; stripe++) {
+      pins[stripe] = new Pin(stripe, 0, null);
+    }
+    return pins;
+  }
 
   long period() {
     return period;
@@ -49,37 +107,56 @@ final class Pins {
 
   /**
    * Ends reading and holding for good: what was read without a pin is found to be too old, and no
-   * thread gets a pin or a stripe. Those that have one keep it.
+   * thread gets a pin. Those that have one keep it.
    */
   void end() {
     period = ENDED + (period & 1);
   }
 
   /**
-   * Begins reading.
+   * Begins reading. Nothing that was found may be touched after {@code held} has been set to 0.
    *
-   * @return what {@link #exit} needs
    * @throws IllegalStateException after {@link #end}
    */
-  int enter() {
-    int stripe = 2 * stripe() + 1;
-    while (true) {
-      long present = period;
+  Pin enter() {
+    long present = period;
+    if (present >= ENDED) {
+      throw Memory.closed();
+    }
+    Pin pin = free(present + 1);
+    // From here on no call, whose stack might have ended, as the caller has no pin to give back.
+    while (period != present) { // one has begun meanwhile, which did not wait for the pin
+      present = period;
       if (present >= ENDED) {
+        pin.held = 0;
         throw Memory.closed();
       }
-      int at = (stripe + (int) (present & 1)) * DISTANCE;
-      COUNT.getAndAdd(counts, at, 1L);
-      if (period == present) {
-        return at;
-      }
-      COUNT.getAndAdd(counts, at, -1L); // a period has begun in between, which did not wait for us
+      pin.held = present + 1;
     }
+    return pin;
   }
 
-  /** Ends reading: nothing that was found may be touched any more. */
-  void exit(int at) {
-    COUNT.getAndAdd(counts, at, -1L);
+  /** A reader's pin that was free, and holds a value now. */
+  private Pin free(long value) {
+    int first = stripe();
+    for (int i = 0; i < STRIPES; i++) {
+      Pin pin = readers[first + i & STRIPES - 1];
+      if (pin.held == 0 && HELD.compareAndSet(pin, 0L, value)) {
+        return pin;
+      }
+    }
+    for (Pin pin = more; pin != null; pin = pin.next) {
+      if (pin.held == 0 && HELD.compareAndSet(pin, 0L, value)) {
+        return pin;
+      }
+    }
+    while (true) {
+      Pin before = more;
+      Pin pin = new Pin(-1, value, before);
+      if (MORE.compareAndSet(this, before, pin)) {
+        return pin;
+      }
+    }
   }
 
   private static int stripe() {
@@ -89,34 +166,28 @@ final class Pins {
   /**
    * Pins the present period, and keeps other threads from holding the same stripe.
    *
-   * @return the stripe, 0 to 31; -1 while another thread holds this thread's, and after {@link
-   *     #end}
+   * @return null while another thread holds this thread's stripe, and after {@link #end}
    */
-  int hold() {
+  @Nullable Pin hold() {
     return hold(stripe());
   }
 
   /** As {@link #hold()}, of a stripe that need not be this thread's. */
-  int hold(int stripe) {
-    int at = (stripe + 1) * DISTANCE;
+  @Nullable Pin hold(int stripe) {
+    Pin pin = holders[stripe];
     long present = period;
-    if (present >= ENDED || !COUNT.compareAndSet(holds, at, 0L, present + 1)) {
-      return -1;
+    if (present >= ENDED || !HELD.compareAndSet(pin, 0L, present + 1)) {
+      return null;
     }
-    while (period != present) { // one has begun in between, which did not wait for us
+    while (period != present) { // as in enter
       present = period;
       if (present >= ENDED) {
-        release(stripe);
-        return -1;
+        pin.held = 0;
+        return null;
       }
-      COUNT.setVolatile(holds, at, present + 1);
+      pin.held = present + 1;
     }
-    return stripe;
-  }
-
-  /** Gives a stripe back. */
-  void release(int stripe) {
-    COUNT.setRelease(holds, (stripe + 1) * DISTANCE, 0L);
+    return pin;
   }
 
   /**
@@ -126,9 +197,8 @@ final class Pins {
    * @param areGivenBack is asked now and then whether they still will be; where not this returns
    */
   void awaitHolds(BooleanSupplier areGivenBack) {
-    for (int stripe = 0; stripe < STRIPES; stripe++) {
-      int at = (stripe + 1) * DISTANCE;
-      for (int tries = 0; !COUNT.compareAndSet(holds, at, 0L, ENDED); tries++) {
+    for (Pin pin : holders) {
+      for (int tries = 0; !HELD.compareAndSet(pin, 0L, ENDED); tries++) {
         if (tries < 100) {
           Thread.onSpinWait();
         } else if (tries % 1000 > 0 || areGivenBack.getAsBoolean()) {
@@ -137,14 +207,19 @@ final class Pins {
           return;
         }
       }
-      release(stripe);
+      pin.held = 0;
     }
   }
 
   /** Whether no thread is reading that has entered: neither in this period nor before. */
   boolean isQuiet() {
-    for (int at = DISTANCE; at < counts.length; at += DISTANCE) {
-      if ((long) COUNT.getVolatile(counts, at) != 0) {
+    for (Pin pin : readers) {
+      if (pin.held != 0) {
+        return false;
+      }
+    }
+    for (Pin pin = more; pin != null; pin = pin.next) {
+      if (pin.held != 0) {
         return false;
       }
     }
@@ -154,15 +229,13 @@ final class Pins {
   /** Begins a new period, if no reader of the one before the present is left. */
   boolean advance() {
     long present = period;
-    int before = (int) (present + 1 & 1);
-    for (int stripe = 1; stripe < 2 * STRIPES; stripe += 2) {
-      if ((long) COUNT.getVolatile(counts, (stripe + before) * DISTANCE) != 0) {
+    for (int stripe = 0; stripe < STRIPES; stripe++) {
+      if (!lets(readers[stripe].held, present) || !lets(holders[stripe].held, present)) {
         return false;
       }
     }
-    for (int at = DISTANCE; at < holds.length; at += DISTANCE) {
-      long held = (long) COUNT.getVolatile(holds, at);
-      if (held != 0 && held != present + 1) {
+    for (Pin pin = more; pin != null; pin = pin.next) {
+      if (!lets(pin.held, present)) {
         return false;
       }
     }
@@ -171,5 +244,10 @@ final class Pins {
     // comes after those before it, but not before those after it.
     VarHandle.storeStoreFence();
     return true;
+  }
+
+  /** Whether a pin, as it is held, lets the next period begin. */
+  private static boolean lets(long held, long present) {
+    return held == 0 || held == present + 1;
   }
 }

@@ -100,7 +100,7 @@ final class Reader {
   }
 
   private long count(long at) {
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     try {
       long count = memory.getLongVolatile(at);
       memory.checkSound();
@@ -108,7 +108,7 @@ final class Reader {
     } catch (InternalError e) {
       throw lost(e);
     } finally {
-      pins.exit(pin);
+      pin.held = 0;
     }
   }
 
@@ -159,14 +159,14 @@ final class Reader {
   }
 
   private byte @Nullable [] getPinned(byte[] key, long hash) {
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     try {
       long at = locate(key, hash);
       byte[] value = at < 0 ? missed(at) : Entry.value(memory, at);
       memory.checkSound();
       return value;
     } finally {
-      pins.exit(pin);
+      pin.held = 0;
     }
   }
 
@@ -175,7 +175,7 @@ final class Reader {
    * time: a value is given only with its checksum seen to hold.
    */
   private byte @Nullable [] getVerified(byte[] key, long hash) {
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     try {
       while (true) {
         long at = locate(key, hash);
@@ -196,7 +196,7 @@ final class Reader {
     } catch (InternalError | NegativeArraySizeException e) {
       throw lost(e);
     } finally {
-      pins.exit(pin);
+      pin.held = 0;
     }
   }
 
@@ -220,7 +220,7 @@ final class Reader {
       byte[] value = getVerified(key, hash);
       return value == null ? null : function.apply(Entry.view(value));
     }
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     try {
       long at = locate(key, hash);
       memory.checkSound();
@@ -237,7 +237,7 @@ final class Reader {
       }
       throw memory.gone(e); // what the function was given has become zeros under it
     } finally {
-      pins.exit(pin);
+      pin.held = 0;
     }
   }
 
@@ -384,7 +384,7 @@ final class Reader {
 
   /** The entry that a slot names; null when there is none, or none any more. */
   @Nullable Copy entryAt(long place) {
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     try {
       while (true) {
         long slot = memory.getLongAcquire(place);
@@ -409,7 +409,7 @@ final class Reader {
     } catch (InternalError | NegativeArraySizeException e) {
       throw lost(e);
     } finally {
-      pins.exit(pin);
+      pin.held = 0;
     }
   }
 
@@ -419,7 +419,7 @@ final class Reader {
 
   /** The place of the first slot in use from a place on, or -1. */
   long nextSlot(long place) {
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     try {
       long next = index.next(place);
       memory.checkSound();
@@ -427,7 +427,7 @@ final class Reader {
     } catch (InternalError e) {
       throw lost(e);
     } finally {
-      pins.exit(pin);
+      pin.held = 0;
     }
   }
 
@@ -437,7 +437,7 @@ final class Reader {
    * @return its bytes; 0 when the slot is empty, -1 when it names no whole entry of its key
    */
   long verify(long place) {
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     try {
       while (true) {
         long slot = memory.getLongAcquire(place);
@@ -461,7 +461,7 @@ final class Reader {
     } catch (InternalError e) {
       throw lost(e);
     } finally {
-      pins.exit(pin);
+      pin.held = 0;
     }
   }
 

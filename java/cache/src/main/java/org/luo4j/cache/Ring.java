@@ -283,6 +283,12 @@ final class Ring {
     reusable = ends.head;
   }
 
+  /** Has the memory say where the ring ends, after a change that an Error ended. */
+  void storeEnds() {
+    memory.putLongRelease(headAt, ends.head);
+    memory.putLongRelease(tailAt, ends.tail);
+  }
+
   /** Gives up what is before a position; no slot may name it any more. */
   void release(long newTail) {
     ends.tail = newTail;

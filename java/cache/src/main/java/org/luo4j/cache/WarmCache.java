@@ -15,9 +15,9 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.Handover;
 import org.luo4j.LiveUpdate;
@@ -49,9 +49,6 @@ import org.luo4j.MemoryRegion;
  * @since 0.1.0
  */
 public final class WarmCache<K, V> implements AutoCloseable {
-
-  /** How often a thread looks for the write lock before it sleeps. */
-  private static final int SPINS = 200;
 
   /** How long a change that holds the write lock for long lets others have it first. */
   private static final long MAX_YIELD_NANOS = 1_000_000;
@@ -92,7 +89,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private final @Nullable RemovalListener<? super K, ? super V> listener;
   private final Start start;
   private final CacheShape shape;
-  private final ReentrantLock write = new ReentrantLock();
+  private final WriteLock write = new WriteLock();
   private final Object closing = new Object();
 
   /** Guarded by {@link #closing}. */
@@ -106,8 +103,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private final @Nullable LongAdder misses;
 
-  /** What the change under way removed; nothing without a listener. */
-  private List<Removal> removals = new ArrayList<>();
+  /** What the change under way removed, or null. Guarded by the write lock. */
+  private @Nullable List<Removal> removals;
+
+  /**
+   * Whether an Error has ended a change at any point: that of a stack or a heap that has no more.
+   * The next thread that has the write lock sets right what it left. Guarded by the write lock.
+   */
+  private boolean isUnfinished;
 
   private record Removal(byte[] key, byte[] value, RemovalCause cause) {}
 
@@ -126,82 +129,109 @@ public final class WarmCache<K, V> implements AutoCloseable {
     this.writer = opened.writer();
     this.reader = writer.reader();
     if (listener != null) {
-      writer.onRemoval((key, value, cause) -> removals.add(new Removal(key, value, cause)));
+      writer.onRemoval(this::removed);
     }
   }
 
-  /** Takes the write lock. It is held for well under a microsecond, so a thread looks a while. */
-  private void lock() {
-    for (int i = 0; i < SPINS; i++) {
-      if (write.tryLock()) {
-        return;
-      }
-      Thread.onSpinWait();
+  private void removed(byte[] key, byte[] value, RemovalCause cause) {
+    if (removals == null) {
+      removals = new ArrayList<>();
     }
-    // Who has it may be in a codec when the cache is closed, and give it back later, or never.
-    // Without a guard the error of a fault may have met a thread that had it: the memory is gone.
-    while (!tryLock(LOOK_MILLIS)) {
-      reader.memory.checkOpen();
-      if (!reader.memory.isGuarded()) {
-        reader.memory.checkSound();
+    removals.add(new Removal(key, value, cause));
+  }
+
+  /**
+   * Takes the write lock. To be called just before a try block, without another call in between,
+   * which begins with {@link #begin}. Its finally block gives the lock back with {@code write.owner
+   * = null}, and calls {@link #afterChange} then.
+   *
+   * @throws IllegalStateException when the cache is closed, its memory is gone, or this thread has
+   *     the lock
+   */
+  private void lock() {
+    if (!write.tryLock()) {
+      checkNotInChange();
+      // Who has it may be in a codec when the cache is closed, and give it back later, or never.
+      while (!write.tryLock(LOOK_MILLIS)) {
+        reader.memory.checkOpen();
+        if (!reader.memory.isGuarded()) {
+          reader.memory.checkSound();
+        }
       }
+    }
+  }
+
+  /** A codec runs under the write lock, where it must not wait for what the lock is needed for. */
+  private void checkNotInChange() {
+    if (write.isHeldByCurrentThread()) {
+      throw new IllegalStateException(
+          "a codec must not change the cache that it encodes for, nor load a value of it: change"
+              + " it before or after the call in which the codec runs");
+    }
+  }
+
+  /** Begins a change, under the write lock: sets right what an Error has left before. */
+  private void begin() {
+    reader.memory.checkOpen();
+    if (isUnfinished) {
+      writer.finishFailed();
+      reader.memory.checkSound();
+      isUnfinished = false;
     }
   }
 
   /**
-   * Takes the write lock after the threads that wait for it, for a change that holds it for long or
+   * Lets threads that wait for the write lock have it first, for a change that holds it for long or
    * over and over: the lock goes to whoever comes first, and a thread that must wake up is late.
    */
-  private void lockAfterOthers() {
+  private void letOthersChange() {
     long end = System.nanoTime() + MAX_YIELD_NANOS;
-    while (!write.isHeldByCurrentThread()
-        && write.hasQueuedThreads()
-        && System.nanoTime() - end < 0) {
+    while (write.hasWaiters() && System.nanoTime() - end < 0) {
       Thread.yield();
     }
-    lock();
   }
 
-  /** Takes the write lock, if it can be had within a time; an interrupt does not end the wait. */
-  private boolean tryLock(long millis) {
-    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
-    boolean interrupted = false;
+  /** Makes a change under the write lock. */
+  private <T> T locked(Supplier<T> change) {
+    lock();
     try {
-      while (true) {
-        try {
-          return write.tryLock(end - System.nanoTime(), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
+      begin();
+      T result = change.get();
+      reader.memory.checkSound();
+      return result;
+    } catch (RuntimeException e) {
+      throw soundUnderLock(e);
+    } catch (Error e) {
+      isUnfinished = true; // first, as there may be no stack for more
+      throw soundUnderLock(e);
     } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+      List<Removal> told = removals;
+      removals = null;
+      write.owner = null;
+      afterChange(told);
     }
   }
 
-  /** What to throw for what a change threw: it may have met memory that was gone. */
+  /** What to throw for what a call threw: it may have met memory that was gone. */
   private RuntimeException sound(Throwable thrown) {
     Memory memory = reader.memory;
-    RuntimeException told =
-        memory.told(thrown, thrown instanceof InternalError && !memory.isGuarded());
-    if (told != thrown && write.isHeldByCurrentThread()) {
-      removals.clear(); // they may have been read when the memory was gone
+    return memory.told(thrown, thrown instanceof InternalError && !memory.isGuarded());
+  }
+
+  private RuntimeException soundUnderLock(Throwable thrown) {
+    RuntimeException told = sound(thrown);
+    if (told != thrown) {
+      removals = null; // they may have been read when the memory was gone
     }
     return told;
   }
 
-  /** Gives the write lock back, then tells what was removed. */
-  private void unlock() {
-    if (listener == null || removals.isEmpty() || write.getHoldCount() > 1) {
-      write.unlock();
-      return;
+  /** To be called when the write lock has been given back, with what was removed under it. */
+  private void afterChange(@Nullable List<Removal> removed) {
+    write.wake();
+    if (removed != null && listener != null) {
+      tell(listener, removed);
     }
-    List<Removal> told = removals;
-    removals = new ArrayList<>();
-    write.unlock();
-    tell(listener, told);
   }
 
   /** Tells of each removal, whatever the listener throws. Throws its first Error, at the end. */
@@ -754,20 +784,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** Makes a change that removes an undecodable entry, which no listener is told of. */
   private void removeUndecodable(byte[] key, long hash, Change removal) {
-    lock();
-    try {
-      changeLocked(key, hash, removal);
-      forgetRemoval(key);
-    } catch (RuntimeException | Error e) {
-      throw sound(e);
-    } finally {
-      unlock();
-    }
+    locked(
+        () -> {
+          changeLocked(key, hash, removal);
+          forgetRemoval(key);
+          return true;
+        });
   }
 
   /** Tells no listener of what the change under way removed of a key. */
   private void forgetRemoval(byte[] key) {
-    removals.removeIf(removal -> Arrays.equals(removal.key, key));
+    if (removals != null) {
+      removals.removeIf(removal -> Arrays.equals(removal.key, key));
+    }
   }
 
   private void count(boolean hit) {
@@ -896,28 +925,15 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** Nobody knows what damaged entries counted as. */
   private void recount() {
-    lock();
-    try {
-      writer.recount();
-      reader.memory.checkSound();
-    } catch (RuntimeException | Error e) {
-      throw sound(e);
-    } finally {
-      unlock();
-    }
+    locked(
+        () -> {
+          writer.recount();
+          return true;
+        });
   }
 
   private boolean dropDamaged(long place) {
-    lock();
-    try {
-      boolean dropped = writer.dropDamaged(place);
-      reader.memory.checkSound();
-      return dropped;
-    } catch (RuntimeException | Error e) {
-      throw sound(e);
-    } finally {
-      unlock();
-    }
+    return locked(() -> writer.dropDamaged(place));
   }
 
   /**
@@ -960,6 +976,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Loads a key, or waits for the thread that does. */
   private @Nullable V load(
       K key, byte[] bytes, long hash, Function<? super K, ? extends @Nullable V> loader) {
+    checkNotInChange();
     Loads.checkStack();
     Loads.Load load = new Loads.Load(bytes, hash);
     for (Loads.Load other = loads.begin(load); other != null; other = loads.begin(load)) {
@@ -1078,16 +1095,22 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
     lock();
     try {
-      reader.memory.checkOpen();
+      begin();
       if (overwritten == Overwrites.Result.NOT_YET && writer.newPeriod()) {
         writer.newPeriod();
       }
       writer.put(bytes, hash, encoded, expiry, check);
       reader.memory.checkSound();
-    } catch (RuntimeException | Error e) {
-      throw sound(e);
+    } catch (RuntimeException e) {
+      throw soundUnderLock(e);
+    } catch (Error e) {
+      isUnfinished = true; // first, as there may be no stack for more
+      throw soundUnderLock(e);
     } finally {
-      unlock();
+      List<Removal> told = removals;
+      removals = null;
+      write.owner = null;
+      afterChange(told);
     }
   }
 
@@ -1200,17 +1223,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     byte[] bytes = keyBytes(key);
     computations.checkChange(bytes);
     long hash = reader.hash(bytes);
-    lock();
-    try {
-      reader.memory.checkOpen();
-      boolean removed = writer.remove(bytes, hash, RemovalCause.EXPLICIT);
-      reader.memory.checkSound();
-      return removed;
-    } catch (RuntimeException | Error e) {
-      throw sound(e);
-    } finally {
-      unlock();
-    }
+    return locked(() -> writer.remove(bytes, hash, RemovalCause.EXPLICIT));
   }
 
   /**
@@ -1268,27 +1281,22 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private @Nullable V change(byte[] bytes, long hash, Change change) {
     computations.checkChange(bytes);
     @Nullable Object[] before = new @Nullable Object[1];
-    lock();
-    try {
-      boolean[] failed = new boolean[1];
-      changeLocked(
-          bytes,
-          hash,
-          present -> {
-            byte[] value = change.of(present); // before the codec may write into its array
-            before[0] = present == null ? null : decoder.value(present);
-            failed[0] = present != null && before[0] == null;
-            return failed[0] ? change.of(null) : value;
-          });
-      if (failed[0]) {
-        forgetRemoval(bytes);
-      }
-      reader.memory.checkSound();
-    } catch (RuntimeException | Error e) {
-      throw sound(e);
-    } finally {
-      unlock();
-    }
+    boolean[] failed = new boolean[1];
+    Change decoding =
+        present -> {
+          byte[] value = change.of(present); // before the codec may write into its array
+          before[0] = present == null ? null : decoder.value(present);
+          failed[0] = present != null && before[0] == null;
+          return failed[0] ? change.of(null) : value;
+        };
+    locked(
+        () -> {
+          changeLocked(bytes, hash, decoding);
+          if (failed[0]) {
+            forgetRemoval(bytes);
+          }
+          return true;
+        });
     @SuppressWarnings("unchecked")
     @Nullable V decoded = (V) before[0];
     return decoded;
@@ -1298,16 +1306,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
   void changeBytes(K key, Change change) {
     byte[] bytes = keyBytes(key);
     computations.checkChange(bytes);
-    lock();
-    try {
-      reader.memory.checkOpen();
-      changeLocked(bytes, reader.hash(bytes), change);
-      reader.memory.checkSound();
-    } catch (RuntimeException | Error e) {
-      throw sound(e);
-    } finally {
-      unlock();
-    }
+    locked(
+        () -> {
+          changeLocked(bytes, reader.hash(bytes), change);
+          return true;
+        });
   }
 
   /** Makes a change. Callers must hold the write lock. */
@@ -1388,32 +1391,25 @@ public final class WarmCache<K, V> implements AutoCloseable {
         removeAll();
       }
     }
-    lockAfterOthers();
-    try {
-      reader.memory.checkOpen();
-      if (listener != null) {
-        removeAll();
-      }
-      writer.clear();
-      reader.memory.checkSound();
-    } catch (RuntimeException | Error e) {
-      throw sound(e);
-    } finally {
-      unlock();
-    }
+    letOthersChange();
+    locked(
+        () -> {
+          if (listener != null) {
+            for (long place = nextSlot(0); place >= 0; place = nextSlot(place)) {
+              place = writer.removeSome(place);
+            }
+          }
+          writer.clear();
+          return true;
+        });
   }
 
   /** Removes each entry, unless other threads move it in the index. */
   private void removeAll() {
     for (long place = nextSlot(0); place >= 0; place = nextSlot(place)) {
-      lockAfterOthers();
-      try {
-        place = writer.removeSome(place);
-      } catch (RuntimeException | Error e) {
-        throw sound(e);
-      } finally {
-        unlock();
-      }
+      long from = place;
+      letOthersChange();
+      place = locked(() -> writer.removeSome(from));
     }
   }
 
@@ -1548,7 +1544,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
           throw new UncheckedIOException(e);
         } finally {
           if (locked) {
-            unlock();
+            List<Removal> told = removals;
+            removals = null;
+            write.owner = null;
+            afterChange(told);
           }
         }
       }
@@ -1560,15 +1559,25 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * a codec that runs under it.
    */
   private boolean lockToClose() {
-    if (!reader.memory.isGuarded()) {
-      try {
+    try {
+      if (!reader.memory.isGuarded()) {
         lock();
-        return true;
-      } catch (IllegalStateException | InternalError gone) {
+      } else if (!write.tryLock(CLOSE_MILLIS)) {
         return false;
       }
+    } catch (IllegalStateException | InternalError gone) {
+      return false;
     }
-    return tryLock(CLOSE_MILLIS);
+    try {
+      begin();
+      return true;
+    } catch (IllegalStateException | InternalError gone) {
+      write.owner = null;
+      return false;
+    } catch (Error e) {
+      write.owner = null;
+      throw e;
+    }
   }
 
   /**

@@ -136,6 +136,22 @@ final class Writer {
     }
   }
 
+  /**
+   * Sets right what a change left that an Error has ended, at any point, on the heap and in the
+   * memory. Takes time in proportion to the index.
+   */
+  void finishFailed() {
+    index.finishMove();
+    for (Ring ring : new Ring[] {small, main}) {
+      ring.storeEnds();
+      ring.holes.clear();
+    }
+    if (memory.getLong(CacheFormat.CLEARING_AT) != 0) {
+      clear();
+    }
+    recount();
+  }
+
   private void finishChange() {
     long place = memory.getLong(CacheFormat.CHANGE_PLACE_AT);
     if (place == 0) {

@@ -2,6 +2,7 @@
 package org.luo4j.cache;
 
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
 
 /**
@@ -20,6 +21,9 @@ final class FailingMemory extends Memory {
   /** After how many accesses the error of it comes, without a guard. */
   private int late;
 
+  /** What the access throws, once, of memory that is there; or null. */
+  private @Nullable Error error;
+
   private int accesses;
   private boolean gone;
 
@@ -29,11 +33,23 @@ final class FailingMemory extends Memory {
     this.guarded = super.isGuarded();
   }
 
-  /** Counts accesses from here on. */
+  /** Counts accesses from here on; 0 has none fail. */
   synchronized void failAt(int access, int late) {
     this.at = access;
     this.late = late;
+    this.error = null;
     accesses = 0;
+  }
+
+  /** Has an access throw an Error, as where the stack or the heap has ended. */
+  synchronized void throwAt(int access, Error thrown) {
+    failAt(access, 0);
+    error = thrown;
+  }
+
+  /** Whether the Error was thrown. */
+  synchronized boolean hasThrown() {
+    return error != null && accesses >= at;
   }
 
   synchronized boolean isGone() {
@@ -53,6 +69,12 @@ final class FailingMemory extends Memory {
 
   private synchronized void access() {
     accesses++;
+    if (error != null) {
+      if (accesses == at) {
+        throw error;
+      }
+      return;
+    }
     if (at > 0 && accesses == at) {
       gone = true;
       if (guarded) {

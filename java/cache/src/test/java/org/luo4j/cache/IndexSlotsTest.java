@@ -138,6 +138,34 @@ class IndexSlotsTest {
     assertFalse(index.isStill(index.moves() - 1));
   }
 
+  /**
+   * The stack or the heap may end at any access: then lookups go on, and the slot is in one place.
+   */
+  @Test
+  void aMoveThatAnErrorEndsIsFinishedLater() {
+    FailingMemory failing = new FailingMemory(region);
+    Index failed = new Index(failing, LAYOUT);
+    int at = 0;
+    boolean ended = true;
+    while (ended) {
+      memory.putLong(START + 8, 77);
+      memory.putLong(END - 8, 0);
+      failing.throwAt(++at, new AssertionError("injected"));
+      try {
+        failed.move(START + 8, END - 8);
+        ended = false;
+      } catch (AssertionError e) {
+        assertEquals("injected", e.getMessage());
+      }
+      failing.failAt(0, 0);
+      assertTrue(failed.isStill(failed.moves()), "access " + at);
+      failed.finishMove();
+      assertEquals(77, memory.getLong(START + 8) + memory.getLong(END - 8), "access " + at);
+      assertEquals(0, memory.getLong(CacheFormat.MOVE_FROM_AT));
+    }
+    assertTrue(at > 5, at + " accesses");
+  }
+
   // ---- a free slot ----
 
   private void fill(long bucket, long tag) {

@@ -3,11 +3,16 @@ package org.luo4j.cache;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.HashSet;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,62 +25,62 @@ class PinsTest {
   @Test
   void aReaderIsOvertakenByOnePeriodOnly() {
     assertTrue(pins.advance());
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     assertTrue(pins.advance());
     assertFalse(pins.advance());
-    pins.exit(pin);
+    pin.held = 0;
     assertTrue(pins.advance());
     assertEquals(3, pins.period());
   }
 
   @Test
   void anOverwriteIsOvertakenByOnePeriodOnly() {
-    int held = pins.hold();
+    Pins.Pin held = pins.hold();
     assertTrue(pins.advance());
     assertFalse(pins.advance());
     assertFalse(pins.advance());
-    pins.release(held);
+    held.held = 0;
     assertTrue(pins.advance());
     assertEquals(2, pins.period());
   }
 
   @Test
   void aStripeIsHeldOnce() {
-    int held = pins.hold();
-    assertEquals(-1, pins.hold());
-    pins.release(held);
+    Pins.Pin held = pins.hold();
+    assertNull(pins.hold());
+    held.held = 0;
     assertEquals(held, pins.hold());
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     assertTrue(pins.advance());
-    pins.release(held);
+    held.held = 0;
     assertFalse(pins.advance(), "the reader of the same thread is still there");
-    pins.exit(pin);
+    pin.held = 0;
     assertTrue(pins.advance());
   }
 
   @Test
   void readersOfOnePeriodAreCounted() {
-    int first = pins.enter();
-    int second = pins.enter();
+    Pins.Pin first = pins.enter();
+    Pins.Pin second = pins.enter();
     assertTrue(pins.advance());
-    pins.exit(first);
+    first.held = 0;
     assertFalse(pins.advance());
-    int later = pins.enter();
-    pins.exit(second);
+    Pins.Pin later = pins.enter();
+    second.held = 0;
     assertTrue(pins.advance(), "the later one is of the present period");
     assertFalse(pins.advance());
-    pins.exit(later);
+    later.held = 0;
     assertTrue(pins.advance());
   }
 
   @Test
   void everyStripeIsWaitedFor() {
     for (int stripe = 0; stripe < Pins.STRIPES; stripe++) {
-      int held = pins.hold(stripe);
-      assertEquals(stripe, held);
+      Pins.Pin held = pins.hold(stripe);
+      assertEquals(stripe, held.stripe);
       assertTrue(pins.advance());
       assertFalse(pins.advance(), "stripe " + stripe);
-      pins.release(held);
+      held.held = 0;
       assertTrue(pins.advance());
     }
     assertEquals(2L * Pins.STRIPES, pins.period());
@@ -86,14 +91,14 @@ class PinsTest {
   void itIsQuietWhenNoReaderIsLeft() throws InterruptedException {
     assertTrue(pins.isQuiet());
     for (int i = 0; i < 2 * Pins.STRIPES; i++) {
-      int[] pin = new int[1];
+      Pins.Pin[] pin = new Pins.Pin[1];
       Thread thread = new Thread(() -> pin[0] = pins.enter());
       thread.start();
       thread.join();
       assertFalse(pins.isQuiet());
       assertTrue(pins.advance());
       assertFalse(pins.isQuiet());
-      pins.exit(pin[0]);
+      pin[0].held = 0;
       assertTrue(pins.isQuiet());
     }
     pins.hold();
@@ -107,18 +112,18 @@ class PinsTest {
       assertTrue(pins.advance());
     }
     assertFalse(Pins.isEnded(pins.period()));
-    int pin = pins.enter();
-    int held = pins.hold(3);
+    Pins.Pin pin = pins.enter();
+    Pins.Pin held = pins.hold(3);
     pins.end();
     assertTrue(Pins.isEnded(pins.period()));
     assertThrows(IllegalStateException.class, pins::enter);
-    assertEquals(-1, pins.hold());
-    assertEquals(-1, pins.hold(4));
+    assertNull(pins.hold());
+    assertNull(pins.hold(4));
     assertFalse(pins.isQuiet());
-    pins.exit(pin);
+    pin.held = 0;
     assertTrue(pins.isQuiet());
-    pins.release(held);
-    assertEquals(-1, pins.hold(3));
+    held.held = 0;
+    assertNull(pins.hold(3));
     pins.awaitHolds(() -> true);
   }
 
@@ -126,17 +131,18 @@ class PinsTest {
   @Test
   void everyHoldIsAwaited() throws InterruptedException {
     for (int stripe : new int[] {0, 1, 15, Pins.STRIPES - 1}) {
-      pins.hold(stripe);
+      Pins.Pin held = pins.hold(stripe);
       Thread waiting = new Thread(() -> pins.awaitHolds(() -> true));
       waiting.start();
       waiting.join(20);
       assertTrue(waiting.isAlive(), "stripe " + stripe);
-      pins.release(stripe);
+      held.held = 0;
       waiting.join(10_000);
       assertFalse(waiting.isAlive());
       for (int each = 0; each < Pins.STRIPES; each++) {
-        assertEquals(each, pins.hold(each), "it is given back");
-        pins.release(each);
+        Pins.Pin pin = pins.hold(each);
+        assertNotNull(pin, "it is given back");
+        pin.held = 0;
       }
     }
   }
@@ -148,7 +154,7 @@ class PinsTest {
     AtomicInteger asked = new AtomicInteger();
     pins.awaitHolds(() -> asked.incrementAndGet() < 10);
     assertEquals(10, asked.get());
-    assertEquals(-1, pins.hold(3));
+    assertNull(pins.hold(3));
   }
 
   @ParameterizedTest
@@ -158,13 +164,13 @@ class PinsTest {
       assertTrue(pins.advance());
     }
     for (int i = 0; i < 2 * Pins.STRIPES; i++) {
-      int[] pin = new int[1];
+      Pins.Pin[] pin = new Pins.Pin[1];
       Thread thread = new Thread(() -> pin[0] = pins.enter());
       thread.start();
       thread.join();
       assertTrue(pins.advance());
       assertFalse(pins.advance());
-      pins.exit(pin[0]);
+      pin[0].held = 0;
       assertTrue(pins.advance());
     }
   }
@@ -176,23 +182,41 @@ class PinsTest {
     if (periods == 1) {
       assertTrue(pins.advance());
     }
-    int pin = pins.enter();
+    Pins.Pin pin = pins.enter();
     pins.end();
-    assertTrue(pins.advance());
     assertFalse(pins.advance());
-    pins.exit(pin);
+    pin.held = 0;
     assertTrue(pins.advance());
   }
 
   @Test
   void threadsHoldStripesOfTheirOwn() throws InterruptedException {
-    Set<Integer> held = new HashSet<>();
+    Set<Pins.Pin> held = ConcurrentHashMap.newKeySet();
     for (int i = 0; i < Pins.STRIPES; i++) {
-      Thread thread = new Thread(() -> held.add(pins.hold()));
+      Thread thread = new Thread(() -> Optional.ofNullable(pins.hold()).ifPresent(held::add));
       thread.start();
       thread.join();
     }
-    held.remove(-1);
     assertTrue(held.size() > Pins.STRIPES / 2, "stripes: " + held);
+  }
+
+  /** Of any number of readers each has a pin of its own, which is used again. */
+  @Test
+  void moreReadersThanStripesAreWaitedFor() {
+    for (int round = 0; round < 3; round++) {
+      Deque<Pins.Pin> entered = new ArrayDeque<>();
+      for (int i = 0; i < 3 * Pins.STRIPES; i++) {
+        entered.add(pins.enter());
+      }
+      assertEquals(3 * Pins.STRIPES, Set.copyOf(entered).size());
+      assertTrue(pins.advance());
+      while (!entered.isEmpty()) {
+        assertFalse(pins.advance());
+        assertFalse(pins.isQuiet());
+        entered.remove().held = 0;
+      }
+      assertTrue(pins.isQuiet());
+      assertTrue(pins.advance());
+    }
   }
 }

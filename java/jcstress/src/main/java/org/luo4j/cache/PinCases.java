@@ -69,9 +69,9 @@ public final class PinCases {
       r.r1 =
           watch(
               () -> {
-                int pin = pins.enter();
+                Pins.Pin pin = pins.enter();
                 int seen = look();
-                pins.exit(pin);
+                pin.held = 0;
                 return seen;
               });
     }
@@ -92,9 +92,9 @@ public final class PinCases {
       r.r1 =
           watch(
               () -> {
-                int held = pins.hold();
+                Pins.Pin held = pins.hold();
                 int seen = look();
-                pins.release(held);
+                held.held = 0;
                 return seen;
               });
     }
@@ -138,10 +138,11 @@ public final class PinCases {
     private int holdOften() {
       int held = 0;
       for (int i = 0; i < 10; i++) {
-        if (pins.hold(STRIPE) == STRIPE) {
+        Pins.Pin pin = pins.hold(STRIPE);
+        if (pin != null) {
           places++;
           held++;
-          pins.release(STRIPE);
+          pin.held = 0;
         }
       }
       return held;
