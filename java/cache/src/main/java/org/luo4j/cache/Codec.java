@@ -32,7 +32,10 @@ public interface Codec<T> {
    * What the bytes are, in a word that does not change: memory that was written with a codec of
    * another name is not read with this one. Change it with the form of the bytes.
    *
-   * @return a name such as "utf-8" or "order-v2"; not null
+   * <p>The cache asks for it when it is opened, before it looks at its memory, and for messages.
+   *
+   * @return a name such as "utf-8" or "order-v2"; not null, at most 1024 bytes in UTF-8, without
+   *     control characters. Names that differ at all are of two codecs
    */
   String name();
 

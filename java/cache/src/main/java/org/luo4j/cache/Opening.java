@@ -19,8 +19,8 @@ final class Opening {
   private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
 
   private final CacheFormat.Layout layout;
-  private final Codec<?> keys;
-  private final Codec<?> values;
+  private final CodecNames codecs;
+  private final long created;
   private final @Nullable LongSupplier clock;
   private final Function<MemoryRegion, Memory> memories;
 
@@ -31,18 +31,19 @@ final class Opening {
   record Opened(Writer writer, Start start) {}
 
   /**
+   * @param created when a cache that is made was made, in ms since 1970
    * @param clock the cache's own, or null
    * @param memories how the cache gets at its region
    */
   Opening(
       CacheFormat.Layout layout,
-      Codec<?> keys,
-      Codec<?> values,
+      CodecNames codecs,
+      long created,
       @Nullable LongSupplier clock,
       Function<MemoryRegion, Memory> memories) {
     this.layout = layout;
-    this.keys = keys;
-    this.values = values;
+    this.codecs = codecs;
+    this.created = created;
     this.clock = clock;
     this.memories = memories;
   }
@@ -50,11 +51,10 @@ final class Opening {
   /**
    * Opens the cache.
    *
-   * @param created when a cache that is made was made, in ms since 1970
    * @throws IOException for {@link OnRefusal#FAIL}, when what is there cannot be used; when there
    *     is no room
    */
-  Opened open(CacheMemory memory, OnRefusal onRefusal, long created) throws IOException {
+  Opened open(CacheMemory memory, OnRefusal onRefusal) throws IOException {
     Start found = memory.origin();
     String refused = memory.refusal();
     boolean isZero = !found.isWarm();
@@ -97,7 +97,7 @@ final class Opening {
       closed = memory.region().getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
     } else {
       long seed = new SecureRandom().nextLong();
-      CacheFormat.create(memory.region(), layout, isZero, seed, created, keys, values);
+      CacheFormat.create(memory.region(), layout, isZero, seed, created, codecs);
       writer = writer(memory.region(), false);
     }
     begin(writer, memory.region(), found.isWarm(), closed);
@@ -121,7 +121,7 @@ final class Opening {
 
   /** Null, or why a region of the right size does not hold this cache. Writes nothing. */
   private @Nullable String refuse(MemoryRegion region) {
-    String refused = CacheFormat.refuse(region, layout, keys, values);
+    String refused = CacheFormat.refuse(region, layout, codecs);
     if (refused == null) {
       looked = writer(region, true);
       refused = looked.damage();

@@ -300,8 +300,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
         throw new IOException(
             where + " has " + memory.region().size() + " bytes, its cache " + shape.memoryBytes());
       }
-      WarmCache<byte[], byte[]> cache =
-          builder(shape).onRefusal(OnRefusal.FAIL).open(layout(shape), memory);
+      Builder<byte[], byte[]> builder = builder(shape).onRefusal(OnRefusal.FAIL);
+      WarmCache<byte[], byte[]> cache = builder.open(builder.opening(layout(shape)), memory);
       done = true;
       return cache;
     } finally {
@@ -640,17 +640,19 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *     for the memory; what was set aside is deleted first
      * @throws IOException when the file cannot be opened or is refused; for {@link OnRefusal#FAIL},
      *     when its memory cannot be used
-     * @throws IllegalStateException when the capacity, or where to place the cache, is not set
+     * @throws IllegalStateException when the capacity, or where to place the cache, is not set, or
+     *     a codec's name is not as {@link Codec#name} asks
      */
     public WarmCache<K, V> open() throws IOException {
       checkComplete();
       CacheFormat.Layout layout =
           CacheFormat.Layout.of(
               capacity, averageEntry == null ? DEFAULT_AVERAGE_ENTRY : averageEntry);
+      Opening opening = opening(layout); // what codecs and clock throw finds nothing made
       CacheMemory memory = memory(layout.memoryBytes());
       boolean done = false;
       try {
-        WarmCache<K, V> cache = open(layout, memory);
+        WarmCache<K, V> cache = open(opening, memory);
         done = true;
         return cache;
       } finally {
@@ -660,9 +662,12 @@ public final class WarmCache<K, V> implements AutoCloseable {
       }
     }
 
-    private WarmCache<K, V> open(CacheFormat.Layout layout, CacheMemory memory) throws IOException {
-      Opening opening = new Opening(layout, keys, values, clock, memories);
-      return new WarmCache<>(this, memory, opening.open(memory, onRefusal(), created()));
+    private Opening opening(CacheFormat.Layout layout) {
+      return new Opening(layout, CodecNames.of(keys, values), created(), clock, memories);
+    }
+
+    private WarmCache<K, V> open(Opening opening, CacheMemory memory) throws IOException {
+      return new WarmCache<>(this, memory, opening.open(memory, onRefusal()));
     }
 
     private CacheMemory memory(long size) throws IOException {
