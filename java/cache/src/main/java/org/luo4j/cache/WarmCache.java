@@ -288,27 +288,24 @@ public final class WarmCache<K, V> implements AutoCloseable {
     Objects.requireNonNull(name, "name");
     Handover own = Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).open();
     KeptMemory memory = new KeptMemory(own, true, name, KeptMemory.AS_KEPT);
-    boolean done = false;
+    CacheShape shape;
     try {
       String where = "session '" + name + "'";
       if (memory.region().size() < CacheFormat.HEADER_BYTES) {
         throw new IOException(
             where + " has " + memory.region().size() + " bytes: that is no cache");
       }
-      CacheShape shape = CacheHeader.of(CacheFormat.header(memory.region()), where).shape();
+      shape = CacheHeader.of(CacheFormat.header(memory.region()), where).shape();
       if (memory.region().size() != shape.memoryBytes()) {
         throw new IOException(
             where + " has " + memory.region().size() + " bytes, its cache " + shape.memoryBytes());
       }
-      Builder<byte[], byte[]> builder = builder(shape).onRefusal(OnRefusal.FAIL);
-      WarmCache<byte[], byte[]> cache = builder.open(builder.opening(layout(shape)), memory);
-      done = true;
-      return cache;
-    } finally {
-      if (!done) {
-        memory.close();
-      }
+    } catch (Throwable e) {
+      memory.abandon(e);
+      throw e;
     }
+    Builder<byte[], byte[]> builder = builder(shape).onRefusal(OnRefusal.FAIL);
+    return builder.open(builder.opening(layout(shape)), memory);
   }
 
   private static CacheFormat.Layout layout(CacheShape shape) {
@@ -539,7 +536,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * back, the cache's time goes on from where it was. Default: the machine's boot clock, and the
      * wall clock for the time that a reboot or a kexec took.
      *
-     * @param clock gives ms since 1970; is called by any thread
+     * @param clock gives ms since 1970; is called by any thread. {@link #open} calls it once, when
+     *     it has the memory and before it writes to it; what it throws there reaches the caller
      * @return this
      * @throws IllegalStateException when it was set already
      */
@@ -615,13 +613,6 @@ public final class WarmCache<K, V> implements AutoCloseable {
       return onDecodeFailure == null ? OnDecodeFailure.MISS : onDecodeFailure;
     }
 
-    private long created() {
-      if (created != null) {
-        return created;
-      }
-      return clock != null ? clock.getAsLong() : System.currentTimeMillis();
-    }
-
     private static void once(boolean unset, String name) {
       if (!unset) {
         throw new IllegalStateException(name + " was set already");
@@ -630,7 +621,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
     /**
      * Opens the cache: warm with what is there, or cold; {@link WarmCache#start} says which.
-     * Allocates all of its memory. An open that fails leaves no new file.
+     * Allocates all of its memory. An open that fails, whatever it throws, leaves files, and what a
+     * holder keeps, as they were: it makes no new file and gives the memory up.
      *
      * @return the cache, to be closed
      * @throws org.luo4j.LuoException.OwnerAlive when the memory has another owner at the end of the
@@ -648,26 +640,22 @@ public final class WarmCache<K, V> implements AutoCloseable {
       CacheFormat.Layout layout =
           CacheFormat.Layout.of(
               capacity, averageEntry == null ? DEFAULT_AVERAGE_ENTRY : averageEntry);
-      Opening opening = opening(layout); // what codecs and clock throw finds nothing made
+      Opening opening = opening(layout); // what a codec throws finds nothing made
       CacheMemory memory = memory(layout.memoryBytes());
-      boolean done = false;
-      try {
-        WarmCache<K, V> cache = open(opening, memory);
-        done = true;
-        return cache;
-      } finally {
-        if (!done) {
-          memory.close(); // whatever was thrown, Errors too
-        }
-      }
+      return open(opening, memory);
     }
 
     private Opening opening(CacheFormat.Layout layout) {
-      return new Opening(layout, CodecNames.of(keys, values), created(), clock, memories);
+      return new Opening(layout, CodecNames.of(keys, values), created, clock, memories);
     }
 
     private WarmCache<K, V> open(Opening opening, CacheMemory memory) throws IOException {
-      return new WarmCache<>(this, memory, opening.open(memory, onRefusal()));
+      try {
+        return new WarmCache<>(this, memory, opening.open(memory, onRefusal()));
+      } catch (Throwable e) { // Errors too
+        memory.abandon(e);
+        throw e;
+      }
     }
 
     private CacheMemory memory(long size) throws IOException {
