@@ -17,6 +17,11 @@ import java.util.function.Function;
  *       wrote, or change {@link #name}, by which the cache starts cold.
  * </ul>
  *
+ * <p>A codec must not use caches. The map's and other changes that return the old value decode it
+ * while they hold the cache's lock: a codec that loads a key then, or changes its own cache, gets
+ * an IllegalStateException, and the change is not made; one that waits for another cache, whose
+ * loader waits for this one, hangs until the cache is closed.
+ *
  * <p>Any thread uses a codec, several at a time; one that needs a thing of one thread, such as a
  * Kryo, has one for each thread. Lookups call {@link #encode} for the key and {@link #decode} for
  * the value each time. What {@code encode} throws reaches the caller before anything is changed. An

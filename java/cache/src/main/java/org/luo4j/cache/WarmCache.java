@@ -41,8 +41,9 @@ import org.luo4j.MemoryRegion;
  * <p>Keys and values are held by value and are not null. Any thread may call any method; lookups
  * take no lock, nor do overwrites by values of the same size; other changes take turns. Loaders and
  * removal listeners are called without a lock, and may use the cache; a loader must not need its
- * own key ({@link #get}). An interrupt ends no call: the call does its work, and the flag stays
- * set.
+ * own key ({@link #get}). Codecs and clocks must not use caches: changes call them under a lock,
+ * and a change that one makes of its own cache then throws an IllegalStateException. An interrupt
+ * ends no call: the call does its work, and the flag stays set.
  *
  * @param <K> the keys
  * @param <V> the values
@@ -130,8 +131,25 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
   }
 
-  /** Takes the write lock. It is held for well under a microsecond, so a thread looks a while. */
+  /**
+   * Takes the write lock. It is held for well under a microsecond, so a thread looks a while.
+   *
+   * @throws IllegalStateException when this thread has it: it runs a codec
+   */
   private void lock() {
+    checkNotInChange();
+    lockOnceMore();
+  }
+
+  /** Refuses what codecs, called in the midst of a change, must not do: they would wait for it. */
+  private void checkNotInChange() {
+    if (write.isHeldByCurrentThread()) {
+      throw new CodecUsesCacheException();
+    }
+  }
+
+  /** As {@link #lock}, also for a thread that has the lock. */
+  private void lockOnceMore() {
     for (int i = 0; i < SPINS; i++) {
       if (write.tryLock()) {
         return;
@@ -159,7 +177,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
         && System.nanoTime() - end < 0) {
       Thread.yield();
     }
-    lock();
+    lockOnceMore();
   }
 
   /** Takes the write lock, if it can be had within a time; an interrupt does not end the wait. */
@@ -953,6 +971,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Loads a key, or waits for the thread that does. */
   private @Nullable V load(
       K key, byte[] bytes, long hash, Function<? super K, ? extends @Nullable V> loader) {
+    checkNotInChange();
     Loads.checkStack();
     Loads.Load load = new Loads.Load(bytes, hash);
     for (Loads.Load other = loads.begin(load); other != null; other = loads.begin(load)) {
@@ -1373,6 +1392,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * is removed and told, or stays.
    */
   public void invalidateAll() {
+    checkNotInChange();
     if (listener != null) {
       // In parts, as the heap may not have room for copies of all.
       for (int pass = 0;
