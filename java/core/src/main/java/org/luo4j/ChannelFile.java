@@ -37,6 +37,9 @@ import org.luo4j.internal.bridge.Uninterrupted;
 final class ChannelFile extends OwnedFile {
 
   /** The register, in the system properties, which all class loaders see. */
+  /** What the JDK says of EMFILE. */
+  private static final String TOO_MANY = "Too many open files";
+
   private static final String REGISTER = "luo4j.open.files";
 
   private static final Set<PosixFilePermission> PRIVATE =
@@ -111,13 +114,16 @@ final class ChannelFile extends OwnedFile {
     } catch (FileAlreadyExistsException e) {
       return Optional.empty(); // another has made it since
     } catch (FileSystemException e) {
+      if (TOO_MANY.equals(e.getReason())) {
+        throw refused(file, TOO_MANY + TOO_MANY_OPEN);
+      }
       throw isReadOnly(file) ? refused(file, e.getReason() + ": " + READ_ONLY) : e;
     }
     boolean isNew = named == null && create;
     boolean done = false;
     try {
       FileLock lock = channel.tryLock();
-      if (lock == null || !Files.exists(file)) {
+      if (lock == null) {
         isNew = false;
         return Optional.empty();
       }
@@ -126,6 +132,9 @@ final class ChannelFile extends OwnedFile {
       return done
           ? Optional.of(new ChannelFile(channel, key, file))
           : Optional.empty(); // the owner before has given the name to another file
+    } catch (NoSuchFileException e) {
+      isNew = false;
+      return Optional.empty(); // the owner before has moved it
     } catch (OverlappingFileLockException e) {
       isNew = false;
       return Optional.empty(); // a channel of this JVM has it

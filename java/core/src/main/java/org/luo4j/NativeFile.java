@@ -9,6 +9,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
@@ -18,6 +19,10 @@ final class NativeFile extends OwnedFile {
 
   private static final int FILE_TYPE_MASK = 0170000;
   private static final int REGULAR = 0100000;
+
+  /** What is told of a name that no file has, or a file of another kind. */
+  private static final Set<Integer> MOVED =
+      Set.of(Errno.ENOENT, Errno.ENOTDIR, Errno.EISDIR, Errno.ELOOP);
 
   /** A block that is written where a file system cannot allocate without writing. */
   private static final int BLOCK = 1 << 20;
@@ -129,11 +134,26 @@ final class NativeFile extends OwnedFile {
 
   private static IOException failure(Path file, long result, String call) {
     int errno = (int) -result;
-    String text = call + ": " + Errno.describe(errno);
+    String text = call + ": " + Errno.describe(errno) + remedy(errno, call);
     return switch (errno) {
       case Errno.ENOENT -> new NoSuchFileException(file.toString());
       case Errno.EACCES, Errno.EPERM -> new AccessDeniedException(file.toString(), null, text);
       default -> new FileSystemException(file.toString(), null, text);
+    };
+  }
+
+  /** What to do about a limit that a call has met; empty for other reasons. */
+  private static String remedy(int errno, String call) {
+    return switch (errno) {
+      case Errno.EMFILE -> TOO_MANY_OPEN;
+      case Errno.ENFILE ->
+          ": raise the system's limit of open files (sysctl fs.file-max), or end processes";
+      case Errno.ENOMEM ->
+          call.equals("mmap")
+              ? ": raise this process's limits of addresses (ulimit -v, RLIMIT_AS) and of mappings"
+                  + " (sysctl vm.max_map_count), or make the memory smaller"
+              : "";
+      default -> "";
     };
   }
 
@@ -146,12 +166,18 @@ final class NativeFile extends OwnedFile {
     return status;
   }
 
-  /** Whether the name is that of the file that was locked: its owner before may have moved it. */
+  /**
+   * Whether the name is that of the file that was locked: its owner before may have moved it.
+   *
+   * @throws IOException when that cannot be seen, as with too many open files
+   */
   private static boolean isStill(Bridge bridge, Path file, long[] locked) throws IOException {
-    byte[] path = bytes(file);
-    int fd = bridge.openFile(path, false);
-    if (fd < 0) {
+    int fd = bridge.openFile(bytes(file), false);
+    if (MOVED.contains(-fd)) {
       return false;
+    }
+    if (fd < 0) {
+      throw failure(file, fd, "open once more");
     }
     try {
       long[] named = status(bridge, fd, file);

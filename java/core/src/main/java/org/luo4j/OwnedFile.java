@@ -43,6 +43,10 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   static final String READ_ONLY =
       "mount it to be written (mount -o remount,rw), or name a file on another file system";
 
+  /** What to do about EMFILE. */
+  static final String TOO_MANY_OPEN =
+      ": raise this process's limit of open files (ulimit -n, RLIMIT_NOFILE), or have it close some";
+
   /** As many as the kernel follows (path_resolution(7)). */
   private static final int MAX_LINKS = 40;
 

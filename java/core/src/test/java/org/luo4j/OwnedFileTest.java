@@ -8,7 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.FileInputStream;
+import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -22,7 +25,9 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.FutureTask;
@@ -37,6 +42,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
 import org.luo4j.internal.jna.JnaBridge;
 import org.luo4j.testing.ChildJvm;
 import org.luo4j.testing.FreshLoader;
@@ -859,26 +865,20 @@ class OwnedFileTest {
     FailingBridge failing =
         new FailingBridge(JnaBridge.load()).fail(call[0], Integer.parseInt(call[1]), EIO);
     int before = fds();
-    if (step.equals("openFile 3")) {
-      // Whether the name is still this file's cannot be seen: it is asked for anew.
-      assertEquals(null, NativeFile.tryOpen(failing.bridge(), file(), true, 0L));
-    } else {
-      FileSystemException e =
-          assertThrows(
-              FileSystemException.class,
-              () -> NativeFile.tryOpen(failing.bridge(), file(), true, 0L));
-      assertTrue(e.getMessage().contains("EIO"), e.getMessage());
-      assertFalse(Files.exists(file()));
-    }
+    FileSystemException e =
+        assertThrows(
+            FileSystemException.class,
+            () -> NativeFile.tryOpen(failing.bridge(), file(), true, 0L));
+    assertTrue(e.getMessage().contains("EIO"), e.getMessage());
+    assertFalse(Files.exists(file()));
     assertTrue(fds() <= before, "an fd was left"); // a collection may close others
-    Files.deleteIfExists(file());
     Files.writeString(file(), "contents");
     FailingBridge old =
         new FailingBridge(JnaBridge.load()).fail(call[0], Integer.parseInt(call[1]), EIO);
     try (OwnedFile owned = NativeFile.tryOpen(old.bridge(), file(), true, null)) {
-      assertTrue(step.equals("openFile 3") || owned == null, step);
-    } catch (FileSystemException e) {
-      assertTrue(e.getMessage().contains("EIO"), e.getMessage());
+      assertTrue(step.equals("openFile 3") || owned == null, step); // of an old file only two
+    } catch (FileSystemException failed) {
+      assertTrue(failed.getMessage().contains("EIO"), failed.getMessage());
     }
     assertEquals("contents", Files.readString(file()));
     assertTrue(fds() <= before, "an fd was left"); // a collection may close others
@@ -892,6 +892,93 @@ class OwnedFileTest {
         () -> NativeFile.tryOpen(JnaBridge.load(), file(), true, (long) STRANGER));
     assertFalse(Files.exists(file()));
     assertTrue(fds() <= before, "an fd was left"); // a collection may close others
+  }
+
+  /** Only a name without a file, or of another kind of file, says that the file was moved. */
+  @Test
+  void whatCannotBeSeenIsNoFileThatWasMoved() throws IOException {
+    Files.writeString(file(), "contents");
+    int before = fds();
+    for (int errno : new int[] {Errno.ENOENT, Errno.ENOTDIR, Errno.EISDIR, Errno.ELOOP}) {
+      FailingBridge moved = new FailingBridge(JnaBridge.load()).fail("openFile", 2, errno);
+      assertEquals(null, NativeFile.tryOpen(moved.bridge(), file(), true, null));
+    }
+    for (int errno : new int[] {Errno.EMFILE, Errno.ENFILE, Errno.EACCES, Errno.ENOMEM, EIO}) {
+      FailingBridge unseen = new FailingBridge(JnaBridge.load()).fail("openFile", 2, errno);
+      FileSystemException e =
+          assertThrows(
+              FileSystemException.class,
+              () -> NativeFile.tryOpen(unseen.bridge(), file(), true, null));
+      assertTrue(e.getMessage().contains(Errno.describe(errno)), e.getMessage());
+      assertTrue(e.getMessage().contains(file().toString()), e.getMessage());
+    }
+    assertTrue(fds() <= before, "an fd was left"); // a collection may close others
+    assertEquals("contents", Files.readString(file()));
+  }
+
+  /** A child that has only so many fds left when it opens a file. */
+  static final class WithoutDescriptors {
+    private WithoutDescriptors() {}
+
+    public static void main(String[] arguments) throws IOException {
+      Path file = Path.of(arguments[0]);
+      open(file).close(); // so that all classes are there
+      Files.delete(file);
+      try {
+        open(file.resolveSibling("n".repeat(300))).close();
+      } catch (FileSystemException e) {
+        System.out.println(e.getMessage());
+      }
+      Deque<InputStream> all = new ArrayDeque<>();
+      try {
+        while (true) {
+          all.push(new FileInputStream("/dev/null"));
+        }
+      } catch (FileNotFoundException none) {
+        // there are no more
+      }
+      StringBuilder told = new StringBuilder();
+      for (int free = 0; free < 4; free++) {
+        String what;
+        try {
+          open(file).close();
+          what = "opened";
+          Files.delete(file);
+        } catch (IOException | LuoException e) {
+          what = e.getMessage();
+        }
+        told.append(free).append(": ").append(what).append(", left: ");
+        told.append(Files.exists(file)).append('\n');
+        all.pop().close();
+      }
+      while (!all.isEmpty()) {
+        all.pop().close();
+      }
+      System.out.print(told);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void tooManyOpenFilesAreNoOtherOwner(Way way) throws Exception {
+    use(way);
+    ChildJvm.Ended ended =
+        ChildJvm.of(WithoutDescriptors.class)
+            .under("sh", "-c", "ulimit -n 256 && exec \"$@\"", "sh")
+            .flags(List.of("-XX:-MaxFDLimit"))
+            .flags(Jdk.current().nativeAccess("ALL-UNNAMED"))
+            .property(LiveUpdate.BRIDGE_PROPERTY, way.bridge)
+            .run(file().toString());
+    assertEquals(0, ended.exit(), ended::toString);
+    for (int free = 0; free < 4; free++) {
+      String told = ended.answer(free + ": ");
+      assertTrue(told.endsWith("left: false"), told);
+      if (free < (way.isNative() ? 2 : 1)) {
+        assertTrue(told.contains(way.isNative() ? "EMFILE" : "Too many open files"), told);
+        assertTrue(told.contains("raise this process's limit of open files (ulimit -n"), told);
+      }
+    }
+    assertEquals("opened, left: false", ended.answer("3: "));
   }
 
   /** The owner before renames the file between another's open and its lock. */

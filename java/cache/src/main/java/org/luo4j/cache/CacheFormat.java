@@ -4,6 +4,7 @@ package org.luo4j.cache;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Objects;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
@@ -22,10 +23,10 @@ import org.luo4j.MemoryRegion;
  *     8  u32 version          64  u64 main ring, bytes      112  u32 CRC-32C of bytes 0 to 111
  *    12  u32 features         72  u64 hash seed
  *    16  u64 size             80  u64 created, ms since 1970
- *    24  u64 index, offset    88  u32 key codec      92  u32 value codec: hashes of their names
- *    32  u64 index, buckets   96  u32 page size of the machine
- *    40  u64 small, offset   100  u32 average entry
- *    48  u64 small, bytes
+ *    24  u64 index, offset    88  u16 key codec's name, u16 value codec's, bytes
+ *    32  u64 index, buckets   92  u32 CRC-32C of bytes 1024 to 3071
+ *    40  u64 small, offset    96  u32 page size of the machine
+ *    48  u64 small, bytes    100  u32 average entry
  *   128  u64 state: 0 open or crashed, 1 closed     136  u64 1 while the cache is being cleared
  *   192  u64 small head   256  u64 small tail     each in a cache line of its own
  *   320  u64 main head    384  u64 main tail
@@ -41,6 +42,7 @@ import org.luo4j.MemoryRegion;
  *   680                u64 which boot clock, a hash; 0 unknown
  *   688  u64 the time, in ms since the cache was created, from which expiry counts
  *   696  u64 the process that has the memory open, or had it last
+ *  1024  key codec's name      2048  value codec's name     in UTF-8, then zeros
  *
  *   trailer, one page of 4096 bytes after the main ring; its last word is a mark, which is gone
  *   when the memory was cut short or taken away
@@ -74,7 +76,7 @@ final class CacheFormat {
 
   static final long MAGIC = 0x3145_4843_4D52_4157L; // "WARMCHE1"
   static final long BEING_MADE = 0x304B_414D_4D52_4157L; // "WARMMAK0"
-  static final int VERSION = 1;
+  static final int VERSION = 2;
   static final int HEADER_BYTES = 4096;
 
   static final int MAGIC_AT = 0;
@@ -89,8 +91,8 @@ final class CacheFormat {
   static final int MAIN_BYTES_AT = 64;
   static final int SEED_AT = 72;
   static final int CREATED_AT = 80;
-  static final int KEY_CODEC_AT = 88;
-  static final int VALUE_CODEC_AT = 92;
+  static final int NAME_LENGTHS_AT = 88;
+  static final int NAMES_CRC_AT = 92;
   static final int PAGE_AT = 96;
   static final int AVERAGE_AT = 100;
   static final int CAPACITY_AT = 104;
@@ -120,6 +122,7 @@ final class CacheFormat {
   static final int BOOT_CLOCK_AT = 680;
   static final int BASE_AT = 688;
   static final int OWNER_AT = 696;
+  static final int NAMES_AT = 1024;
 
   /** What follows the main ring. */
   static final int TRAILER_BYTES = 4096;
@@ -245,7 +248,9 @@ final class CacheFormat {
           + " bytes, this machine has pages of "
           + PageSize.bytes();
     }
-    return null;
+    return CodecNames.of(page) == null
+        ? "the old memory's header is damaged: the name of a codec is not what a cache writes"
+        : null;
   }
 
   private static int features(long buckets) {
@@ -269,8 +274,9 @@ final class CacheFormat {
    * Null when the memory holds a cache of this layout and these codecs, else why not. Memory that
    * was made without a trailer, and is larger by one now, is one.
    */
-  static @Nullable String refuse(MemoryRegion memory, Layout l, Codec<?> keys, Codec<?> values) {
-    String refused = refuseHeader(header(memory));
+  static @Nullable String refuse(MemoryRegion memory, Layout l, CodecNames codecs) {
+    ByteBuffer page = header(memory);
+    String refused = refuseHeader(page);
     if (refused != null) {
       return refused;
     }
@@ -293,14 +299,7 @@ final class CacheFormat {
         || memory.getLong(MAIN_BYTES_AT) != l.mainBytes) {
       return "the old memory is laid out in another way";
     }
-    if (memory.getInt(KEY_CODEC_AT) != codec(keys)
-        || memory.getInt(VALUE_CODEC_AT) != codec(values)) {
-      return "the old memory was written with other codecs than "
-          + keys.name()
-          + " and "
-          + values.name();
-    }
-    return null;
+    return codecs.refuse(Objects.requireNonNull(CodecNames.of(page), "looked at"));
   }
 
   /** The number of openings as the header holds it. */
@@ -308,19 +307,9 @@ final class CacheFormat {
     return (long) ~number << 32 | Integer.toUnsignedLong(number);
   }
 
-  private static int codec(Codec<?> codec) {
-    return codec instanceof Codecs.Raw raw ? raw.id : codec.name().hashCode();
-  }
-
   /** Makes the memory an empty cache's; the magic number goes in last. */
   static void create(
-      MemoryRegion memory,
-      Layout l,
-      boolean isZero,
-      long seed,
-      long created,
-      Codec<?> keys,
-      Codec<?> values) {
+      MemoryRegion memory, Layout l, boolean isZero, long seed, long created, CodecNames codecs) {
     memory.putLongVolatile(MAGIC_AT, BEING_MADE);
     VarHandle.storeStoreFence(); // what is written from now on is not there before that is
     if (!isZero) {
@@ -328,12 +317,12 @@ final class CacheFormat {
       memory.fill(l.index, l.buckets * BUCKET_BYTES, (byte) 0);
     }
     memory.putLong(markAt(l.memoryBytes()), MARK);
-    writeHeader(memory, l, seed, created, keys, values);
+    writeHeader(memory, l, seed, created, codecs);
   }
 
   /** Writes the header, the magic number last. */
   static void writeHeader(
-      MemoryRegion memory, Layout l, long seed, long created, Codec<?> keys, Codec<?> values) {
+      MemoryRegion memory, Layout l, long seed, long created, CodecNames codecs) {
     memory.putInt(VERSION_AT, VERSION);
     memory.putInt(FEATURES_AT, features(l.buckets));
     memory.putLong(SIZE_AT, l.size);
@@ -345,19 +334,14 @@ final class CacheFormat {
     memory.putLong(MAIN_BYTES_AT, l.mainBytes);
     memory.putLong(SEED_AT, seed);
     memory.putLong(CREATED_AT, created);
-    memory.putInt(KEY_CODEC_AT, codec(keys));
-    memory.putInt(VALUE_CODEC_AT, codec(values));
+    codecs.write(memory);
     memory.putInt(PAGE_AT, PageSize.bytes());
     memory.putInt(AVERAGE_AT, l.averageEntry);
     memory.putLong(CAPACITY_AT, l.capacity);
     memory.putLong(OPENINGS_AT, openings(0));
     // The checksum covers the magic number, which is not there yet.
-    CRC32C crc = new CRC32C();
-    ByteBuffer header = ByteBuffer.allocate(CRC_AT).order(ByteOrder.LITTLE_ENDIAN);
-    memory.get(0, header);
-    header.putLong(MAGIC_AT, MAGIC);
-    crc.update(header.array());
-    memory.putInt(CRC_AT, (int) crc.getValue());
+    ByteBuffer header = header(memory).putLong(MAGIC_AT, MAGIC);
+    memory.putInt(CRC_AT, crc(header));
     memory.putLongVolatile(MAGIC_AT, MAGIC);
   }
 }

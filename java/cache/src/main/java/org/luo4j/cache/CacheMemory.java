@@ -35,8 +35,17 @@ interface CacheMemory extends Closeable {
   /** Null, or why what is there cannot be this cache's, whatever it holds: it has another size. */
   @Nullable String refusal();
 
-  /** The cache has accepted the memory, or made it. */
+  /** The cache has accepted the memory, or made it, and writes to it. */
   default void opened() {}
+
+  /**
+   * Closes the memory after an open that failed, and leaves files, and what a holder keeps, as they
+   * were before: what is new is deleted, and what has another name gets its own back. Only memory
+   * that the open has dropped, as there was no room for it or no name, does not come back.
+   *
+   * @param failure why the open ended, any error included; what goes wrong is suppressed in it
+   */
+  void abandon(Throwable failure);
 
   /**
    * Takes what was kept aside, if it fits, and keeps aside what is there, unless that is new.

@@ -2,36 +2,39 @@
 package org.luo4j.cache;
 
 import java.nio.ByteBuffer;
+import java.util.Objects;
 
 /**
  * What a cache was made as, and stays: memory of another shape is refused.
  *
  * @param capacity in bytes, 64 KiB to 8 TiB
  * @param averageEntryBytes 32 to 65536
- * @param keyCodec what the name of the keys' codec hashes to
- * @param valueCodec what the name of the values' codec hashes to
+ * @param keyCodec the name of the keys' codec: {@link Codec#name}
+ * @param valueCodec the name of the values' codec
  * @param created ms since 1970, from which expiry counts
  * @since 0.1.0
  */
 public record CacheShape(
-    long capacity, int averageEntryBytes, int keyCodec, int valueCodec, long created) {
+    long capacity, int averageEntryBytes, String keyCodec, String valueCodec, long created) {
 
   static final long SMALLEST = 64 << 10;
   static final long LARGEST = 1L << 43;
 
   /**
-   * Checks the numbers.
+   * Checks the numbers and names.
    *
    * @param capacity in bytes, 64 KiB to 8 TiB
    * @param averageEntryBytes 32 to 65536
-   * @param keyCodec any
-   * @param valueCodec any
+   * @param keyCodec at most 1024 bytes in UTF-8, without control characters
+   * @param valueCodec as {@code keyCodec}
    * @param created any
    * @throws IllegalArgumentException for one that no cache has
    */
   public CacheShape {
     checkCapacity(capacity);
     checkAverageEntry(averageEntryBytes);
+    CodecNames.check("keyCodec", Objects.requireNonNull(keyCodec, "keyCodec"));
+    CodecNames.check("valueCodec", Objects.requireNonNull(valueCodec, "valueCodec"));
   }
 
   static void checkCapacity(long bytes) {
@@ -47,13 +50,14 @@ public record CacheShape(
     }
   }
 
-  /** The shape that a header page says. */
+  /** The shape that a header page says, which {@link CacheFormat#refuseHeader} has accepted. */
   static CacheShape of(ByteBuffer page) {
+    CodecNames codecs = Objects.requireNonNull(CodecNames.of(page), "looked at");
     return new CacheShape(
         page.getLong(CacheFormat.CAPACITY_AT),
         page.getInt(CacheFormat.AVERAGE_AT),
-        page.getInt(CacheFormat.KEY_CODEC_AT),
-        page.getInt(CacheFormat.VALUE_CODEC_AT),
+        codecs.keys(),
+        codecs.values(),
         page.getLong(CacheFormat.CREATED_AT));
   }
 
@@ -64,23 +68,5 @@ public record CacheShape(
    */
   public long memoryBytes() {
     return CacheFormat.Layout.of(capacity, averageEntryBytes).memoryBytes();
-  }
-
-  /**
-   * The name of the keys' codec.
-   *
-   * @return the name, if it is one of {@link Codec}'s own; else its hash as 0x and 8 digits
-   */
-  public String keyCodecName() {
-    return Codecs.nameOf(keyCodec);
-  }
-
-  /**
-   * The name of the values' codec.
-   *
-   * @return as {@link #keyCodecName}
-   */
-  public String valueCodecName() {
-    return Codecs.nameOf(valueCodec);
   }
 }

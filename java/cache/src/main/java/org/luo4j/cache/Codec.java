@@ -17,6 +17,11 @@ import java.util.function.Function;
  *       wrote, or change {@link #name}, by which the cache starts cold.
  * </ul>
  *
+ * <p>A codec must not use caches. The map's and other changes that return the old value decode it
+ * while they hold the cache's lock: a codec that loads a key then, or changes its own cache, gets
+ * an IllegalStateException, and the change is not made; one that waits for another cache, whose
+ * loader waits for this one, hangs until the cache is closed.
+ *
  * <p>Any thread uses a codec, several at a time; one that needs a thing of one thread, such as a
  * Kryo, has one for each thread. Lookups call {@link #encode} for the key and {@link #decode} for
  * the value each time. What {@code encode} throws reaches the caller before anything is changed. An
@@ -32,7 +37,10 @@ public interface Codec<T> {
    * What the bytes are, in a word that does not change: memory that was written with a codec of
    * another name is not read with this one. Change it with the form of the bytes.
    *
-   * @return a name such as "utf-8" or "order-v2"; not null
+   * <p>The cache asks for it when it is opened, before it looks at its memory, and for messages.
+   *
+   * @return a name such as "utf-8" or "order-v2"; not null, at most 1024 bytes in UTF-8, without
+   *     control characters. Names that differ at all are of two codecs
    */
   String name();
 

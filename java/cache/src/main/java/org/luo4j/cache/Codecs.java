@@ -4,7 +4,6 @@ package org.luo4j.cache;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Function;
@@ -17,17 +16,6 @@ import org.jspecify.annotations.Nullable;
 final class Codecs {
 
   private Codecs() {}
-
-  /** The name that hashes to an id, where it is one of {@link Codec}'s own. */
-  static String nameOf(int id) {
-    for (Codec<?> codec :
-        List.of(Codec.BYTES, Codec.BYTE_BUFFER, Codec.STRING, Codec.LONG, Codec.INT, Codec.UUID)) {
-      if (codec.name().hashCode() == id) {
-        return codec.name();
-      }
-    }
-    return String.format("0x%08x", id);
-  }
 
   /**
    * Returns what a codec gave.
@@ -47,13 +35,10 @@ final class Codecs {
         "codec '" + codec.name() + "' of the " + what + ": " + call + " must not return null");
   }
 
-  /** The bytes of a codec of which only the name's hash is known. */
+  /** The bytes of a codec of which only the name is known. */
   static final class Raw extends Named<byte[]> {
-    final int id;
-
-    Raw(int id) {
-      super(nameOf(id));
-      this.id = id;
+    Raw(String name) {
+      super(name);
     }
 
     @Override

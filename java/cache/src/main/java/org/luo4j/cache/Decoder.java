@@ -44,6 +44,8 @@ final class Decoder<K, V> {
     Exception failure = null;
     try {
       value = values.decode(bytes);
+    } catch (CodecUsesCacheException e) {
+      throw e;
     } catch (Exception e) { // other languages throw checked ones, too
       failure = e;
     }
@@ -69,6 +71,8 @@ final class Decoder<K, V> {
   boolean canDecodeValue(byte[] bytes) {
     try {
       return values.decode(bytes) != null;
+    } catch (CodecUsesCacheException e) {
+      throw e;
     } catch (Exception e) {
       return false;
     }
@@ -79,6 +83,8 @@ final class Decoder<K, V> {
     Exception failure = null;
     try {
       decoded = codec.decode(bytes);
+    } catch (CodecUsesCacheException e) {
+      throw e;
     } catch (Exception e) { // other languages throw checked ones, too
       failure = e;
     }

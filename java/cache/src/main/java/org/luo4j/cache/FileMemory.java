@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,7 @@ final class FileMemory implements CacheMemory {
   private final Path file;
   private final Path aside;
   private final Path swap;
+  private final OpenUndo undo = new OpenUndo();
   private OwnedFile owned;
   private @Nullable MemoryRegion region;
   private @Nullable String refusal;
@@ -47,19 +49,30 @@ final class FileMemory implements CacheMemory {
    */
   FileMemory(Path file, long size, Duration ownerTimeout, boolean foreign) throws IOException {
     this.size = size;
+    boolean isThere = Files.exists(file);
     this.owned = own(file, ownerTimeout, foreign);
     this.file = owned.path();
     this.aside = named(this.file, REFUSED);
     this.swap = named(this.file, SWAP);
-    boolean done = false;
+    undo.add(() -> unmake(isThere));
     try {
       heal();
       find();
-      done = true;
-    } finally {
-      if (!done) {
-        close();
-      }
+    } catch (Throwable e) {
+      abandon(e);
+      throw e;
+    }
+  }
+
+  /** Leaves of a file that had nothing in it what there was: no file, or an empty one. */
+  private void unmake(boolean wasThere) throws IOException {
+    if (origin == null ? owned.size() != 0 : origin.isWarm()) {
+      return; // there was something in it
+    }
+    if (wasThere) {
+      owned.clear();
+    } else {
+      owned.delete();
     }
   }
 
@@ -123,19 +136,11 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** Allocates the empty file's memory. Of an open that fails no file is left. */
+  /** Allocates the empty file's memory. */
   private void allocate() throws IOException {
-    boolean done = false;
-    try {
-      makeRoom(0);
-      owned.reserve(size);
-      region = owned.map();
-      done = true;
-    } finally {
-      if (!done) {
-        owned.delete();
-      }
-    }
+    makeRoom(0);
+    owned.reserve(size);
+    region = owned.map();
   }
 
   /**
@@ -266,6 +271,8 @@ final class FileMemory implements CacheMemory {
     closeRegion();
     region = found;
     owned = other;
+    undo.forget(); // the new file has no name any more
+    undo.add(() -> exchangeBack(isNew));
     try {
       if (isNew) {
         before.clear(); // it has no name any more
@@ -280,6 +287,17 @@ final class FileMemory implements CacheMemory {
         new Start(
             Start.Kind.WARM_AFTER_RESTART, "in " + file + ", which had been set aside as " + aside);
     return true;
+  }
+
+  /** Undoes {@link #exchange}, also where its last rename was missing. */
+  private void exchangeBack(boolean isNew) throws IOException {
+    if (!isNew && !Files.exists(swap)) {
+      Files.move(aside, swap, StandardCopyOption.ATOMIC_MOVE);
+    }
+    owned.moveTo(aside);
+    if (!isNew) {
+      Files.move(swap, file, StandardCopyOption.ATOMIC_MOVE);
+    }
   }
 
   private void changePlaces(OwnedFile before, OwnedFile other, boolean isNew) throws IOException {
@@ -335,6 +353,7 @@ final class FileMemory implements CacheMemory {
       owned.checkRoom(size, other == null ? 0 : other.allocated());
       closeRegion();
       owned.moveTo(aside);
+      undo.add(() -> Files.move(aside, file, StandardCopyOption.ATOMIC_MOVE));
       if (other != null) {
         other.clear(); // it has no name any more, and a mapping of this process could hold it
       }
@@ -352,6 +371,7 @@ final class FileMemory implements CacheMemory {
       owned = made;
     } catch (IOException e) {
       before.moveTo(file);
+      undo.forget();
       throw e;
     } finally {
       OwnedFile ended = made == owned ? before : made;
@@ -391,6 +411,13 @@ final class FileMemory implements CacheMemory {
       other.close();
     }
     return true;
+  }
+
+  @Override
+  public void abandon(Throwable failure) {
+    OpenUndo.run(failure, this::closeRegion);
+    undo.run(failure);
+    OpenUndo.run(failure, owned::close);
   }
 
   @Override

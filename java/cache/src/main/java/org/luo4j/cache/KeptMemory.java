@@ -34,10 +34,14 @@ final class KeptMemory implements CacheMemory {
   private final long size;
   private final MemFdOptions options;
   private final long boot = boot();
+  private final OpenUndo undo = new OpenUndo();
   private Kept kept;
   private @Nullable Kept aside;
   private @Nullable MemoryRegion region;
   private @Nullable String refusal;
+
+  /** Set by the constructor at the latest. */
+  @SuppressWarnings("NullAway.Init")
   private Start origin;
 
   /**
@@ -51,7 +55,6 @@ final class KeptMemory implements CacheMemory {
     this.name = name;
     this.size = size;
     this.options = MemFdOptions.named(name).size(Math.max(size, 0)).hugeFolios();
-    boolean done = false;
     try {
       Optional<Kept> found = handover.find(name);
       if (size == AS_KEPT) {
@@ -60,12 +63,13 @@ final class KeptMemory implements CacheMemory {
         Optional<Kept> swapped = heal(found.isPresent());
         kept = found.isPresent() ? found.get() : swapped.isPresent() ? swapped.get() : make();
       }
-      find();
-      done = true;
-    } finally {
-      if (!done) {
-        close();
+      if (kept.origin() == Kept.Origin.NEW) {
+        undo.add(() -> kept.discard());
       }
+      find();
+    } catch (Throwable e) {
+      abandon(e);
+      throw e;
     }
   }
 
@@ -200,11 +204,16 @@ final class KeptMemory implements CacheMemory {
     aside = null;
     if (isNew) {
       kept.discard();
+      undo.forget();
       kept = other.rename(name);
+      undo.add(() -> kept.rename(asideName()).close());
     } else {
       Kept before = kept.rename(swapName());
       kept = before; // closed with this object, should the next call fail
+      undo.add(() -> kept.rename(name).close());
       kept = other.rename(name);
+      undo.forget();
+      undo.add(() -> exchangeBack(before));
       aside = before.rename(asideName());
     }
     refusal = null;
@@ -215,11 +224,21 @@ final class KeptMemory implements CacheMemory {
     return true;
   }
 
+  /** Undoes an exchange of the memory for what was set aside. */
+  private void exchangeBack(Kept before) {
+    Kept old = aside == null ? before : aside.rename(swapName());
+    kept.rename(asideName()).close();
+    old.rename(name).close();
+  }
+
   @Override
   public GivenWay setAside() throws IOException {
     boolean dropped = discardAside();
     closeRegion();
-    aside = kept.rename(asideName());
+    Kept old = kept.rename(asideName());
+    aside = old;
+    kept = old; // until there is other memory
+    undo.add(() -> setBack(old));
     makeNew();
     boolean isKept = aside != null;
     return new GivenWay(
@@ -228,6 +247,16 @@ final class KeptMemory implements CacheMemory {
                 ? "it is kept as '" + asideName() + "'"
                 : "it was given up, as there was no room for both")
             + (dropped ? ", in place of what was set aside before" : ""));
+  }
+
+  /** Undoes {@link #setAside}, unless it has dropped the old memory to make room. */
+  private void setBack(Kept old) {
+    if (kept != old) {
+      kept.discard();
+    }
+    if (aside == old) {
+      old.rename(name).close();
+    }
   }
 
   @Override
@@ -279,6 +308,13 @@ final class KeptMemory implements CacheMemory {
     aside.discard();
     aside = null;
     return true;
+  }
+
+  @Override
+  public void abandon(Throwable failure) {
+    OpenUndo.run(failure, this::closeRegion);
+    undo.run(failure);
+    OpenUndo.run(failure, this::close);
   }
 
   @Override

@@ -19,9 +19,9 @@ final class Opening {
   private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
 
   private final CacheFormat.Layout layout;
-  private final Codec<?> keys;
-  private final Codec<?> values;
-  private final @Nullable LongSupplier clock;
+  private final CodecNames codecs;
+  private final @Nullable Long created;
+  private final @Nullable OpeningClock clock;
   private final Function<MemoryRegion, Memory> memories;
 
   /** Made of the region that {@link #refuse} looked at last. */
@@ -31,30 +31,31 @@ final class Opening {
   record Opened(Writer writer, Start start) {}
 
   /**
+   * @param created when a cache that is made was made, in ms since 1970; null for now
    * @param clock the cache's own, or null
    * @param memories how the cache gets at its region
    */
   Opening(
       CacheFormat.Layout layout,
-      Codec<?> keys,
-      Codec<?> values,
+      CodecNames codecs,
+      @Nullable Long created,
       @Nullable LongSupplier clock,
       Function<MemoryRegion, Memory> memories) {
     this.layout = layout;
-    this.keys = keys;
-    this.values = values;
-    this.clock = clock;
+    this.codecs = codecs;
+    this.created = created;
+    this.clock = clock == null ? null : new OpeningClock(clock);
     this.memories = memories;
   }
 
   /**
    * Opens the cache.
    *
-   * @param created when a cache that is made was made, in ms since 1970
    * @throws IOException for {@link OnRefusal#FAIL}, when what is there cannot be used; when there
    *     is no room
    */
-  Opened open(CacheMemory memory, OnRefusal onRefusal, long created) throws IOException {
+  Opened open(CacheMemory memory, OnRefusal onRefusal) throws IOException {
+    long now = clock == null ? System.currentTimeMillis() : clock.read();
     Start found = memory.origin();
     String refused = memory.refusal();
     boolean isZero = !found.isWarm();
@@ -97,12 +98,16 @@ final class Opening {
       closed = memory.region().getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED;
     } else {
       long seed = new SecureRandom().nextLong();
-      CacheFormat.create(memory.region(), layout, isZero, seed, created, keys, values);
+      CacheFormat.create(
+          memory.region(), layout, isZero, seed, created == null ? now : created, codecs);
       writer = writer(memory.region(), false);
     }
     begin(writer, memory.region(), found.isWarm(), closed);
     memory.opened();
     writer.reader().memory.checkSound();
+    if (clock != null) {
+      clock.goOn();
+    }
     return new Opened(
         writer,
         !closed && found.kind() == Start.Kind.WARM_AFTER_RESTART
@@ -121,12 +126,40 @@ final class Opening {
 
   /** Null, or why a region of the right size does not hold this cache. Writes nothing. */
   private @Nullable String refuse(MemoryRegion region) {
-    String refused = CacheFormat.refuse(region, layout, keys, values);
+    String refused = CacheFormat.refuse(region, layout, codecs);
     if (refused == null) {
       looked = writer(region, true);
       refused = looked.damage();
     }
     return refused;
+  }
+
+  /**
+   * A cache's own clock, which stands still while the cache is opened: it is asked before the
+   * memory is changed, and what it throws leaves that as it was.
+   */
+  private static final class OpeningClock implements LongSupplier {
+    private final LongSupplier clock;
+    private volatile boolean stands = true;
+    private long time;
+
+    OpeningClock(LongSupplier clock) {
+      this.clock = clock;
+    }
+
+    long read() {
+      time = clock.getAsLong();
+      return time;
+    }
+
+    void goOn() {
+      stands = false;
+    }
+
+    @Override
+    public long getAsLong() {
+      return stands ? time : clock.getAsLong();
+    }
   }
 
   private Writer writer(MemoryRegion region, boolean isOld) {

@@ -41,8 +41,9 @@ import org.luo4j.MemoryRegion;
  * <p>Keys and values are held by value and are not null. Any thread may call any method; lookups
  * take no lock, nor do overwrites by values of the same size; other changes take turns. Loaders and
  * removal listeners are called without a lock, and may use the cache; a loader must not need its
- * own key ({@link #get}). An interrupt ends no call: the call does its work, and the flag stays
- * set.
+ * own key ({@link #get}). Codecs and clocks must not use caches: changes call them under a lock,
+ * and a change that one makes of its own cache then throws an IllegalStateException. An interrupt
+ * ends no call: the call does its work, and the flag stays set.
  *
  * @param <K> the keys
  * @param <V> the values
@@ -161,12 +162,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
   }
 
-  /** A codec runs under the write lock, where it must not wait for what the lock is needed for. */
+  /** Refuses what codecs, called in the midst of a change, must not do: they would wait for it. */
   private void checkNotInChange() {
     if (write.isHeldByCurrentThread()) {
-      throw new IllegalStateException(
-          "a codec must not change the cache that it encodes for, nor load a value of it: change"
-              + " it before or after the call in which the codec runs");
+      throw new CodecUsesCacheException();
     }
   }
 
@@ -318,27 +317,24 @@ public final class WarmCache<K, V> implements AutoCloseable {
     Objects.requireNonNull(name, "name");
     Handover own = Handover.builder().luo(luo).holder(Handover.Holder.PROCESS).open();
     KeptMemory memory = new KeptMemory(own, true, name, KeptMemory.AS_KEPT);
-    boolean done = false;
+    CacheShape shape;
     try {
       String where = "session '" + name + "'";
       if (memory.region().size() < CacheFormat.HEADER_BYTES) {
         throw new IOException(
             where + " has " + memory.region().size() + " bytes: that is no cache");
       }
-      CacheShape shape = CacheHeader.of(CacheFormat.header(memory.region()), where).shape();
+      shape = CacheHeader.of(CacheFormat.header(memory.region()), where).shape();
       if (memory.region().size() != shape.memoryBytes()) {
         throw new IOException(
             where + " has " + memory.region().size() + " bytes, its cache " + shape.memoryBytes());
       }
-      WarmCache<byte[], byte[]> cache =
-          builder(shape).onRefusal(OnRefusal.FAIL).open(layout(shape), memory);
-      done = true;
-      return cache;
-    } finally {
-      if (!done) {
-        memory.close();
-      }
+    } catch (Throwable e) {
+      memory.abandon(e);
+      throw e;
     }
+    Builder<byte[], byte[]> builder = builder(shape).onRefusal(OnRefusal.FAIL);
+    return builder.open(builder.opening(layout(shape)), memory);
   }
 
   private static CacheFormat.Layout layout(CacheShape shape) {
@@ -569,7 +565,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * back, the cache's time goes on from where it was. Default: the machine's boot clock, and the
      * wall clock for the time that a reboot or a kexec took.
      *
-     * @param clock gives ms since 1970; is called by any thread
+     * @param clock gives ms since 1970; is called by any thread. {@link #open} calls it once, when
+     *     it has the memory and before it writes to it; what it throws there reaches the caller
      * @return this
      * @throws IllegalStateException when it was set already
      */
@@ -645,13 +642,6 @@ public final class WarmCache<K, V> implements AutoCloseable {
       return onDecodeFailure == null ? OnDecodeFailure.MISS : onDecodeFailure;
     }
 
-    private long created() {
-      if (created != null) {
-        return created;
-      }
-      return clock != null ? clock.getAsLong() : System.currentTimeMillis();
-    }
-
     private static void once(boolean unset, String name) {
       if (!unset) {
         throw new IllegalStateException(name + " was set already");
@@ -660,7 +650,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
     /**
      * Opens the cache: warm with what is there, or cold; {@link WarmCache#start} says which.
-     * Allocates all of its memory. An open that fails leaves no new file.
+     * Allocates all of its memory. An open that fails, whatever it throws, leaves files, and what a
+     * holder keeps, as they were: it makes no new file and gives the memory up.
      *
      * @return the cache, to be closed
      * @throws org.luo4j.LuoException.OwnerAlive when the memory has another owner at the end of the
@@ -670,29 +661,30 @@ public final class WarmCache<K, V> implements AutoCloseable {
      *     for the memory; what was set aside is deleted first
      * @throws IOException when the file cannot be opened or is refused; for {@link OnRefusal#FAIL},
      *     when its memory cannot be used
-     * @throws IllegalStateException when the capacity, or where to place the cache, is not set
+     * @throws IllegalStateException when the capacity, or where to place the cache, is not set, or
+     *     a codec's name is not as {@link Codec#name} asks
      */
     public WarmCache<K, V> open() throws IOException {
       checkComplete();
       CacheFormat.Layout layout =
           CacheFormat.Layout.of(
               capacity, averageEntry == null ? DEFAULT_AVERAGE_ENTRY : averageEntry);
+      Opening opening = opening(layout); // what a codec throws finds nothing made
       CacheMemory memory = memory(layout.memoryBytes());
-      boolean done = false;
-      try {
-        WarmCache<K, V> cache = open(layout, memory);
-        done = true;
-        return cache;
-      } finally {
-        if (!done) {
-          memory.close(); // whatever was thrown, Errors too
-        }
-      }
+      return open(opening, memory);
     }
 
-    private WarmCache<K, V> open(CacheFormat.Layout layout, CacheMemory memory) throws IOException {
-      Opening opening = new Opening(layout, keys, values, clock, memories);
-      return new WarmCache<>(this, memory, opening.open(memory, onRefusal(), created()));
+    private Opening opening(CacheFormat.Layout layout) {
+      return new Opening(layout, CodecNames.of(keys, values), created, clock, memories);
+    }
+
+    private WarmCache<K, V> open(Opening opening, CacheMemory memory) throws IOException {
+      try {
+        return new WarmCache<>(this, memory, opening.open(memory, onRefusal()));
+      } catch (Throwable e) { // Errors too
+        memory.abandon(e);
+        throw e;
+      }
     }
 
     private CacheMemory memory(long size) throws IOException {
@@ -1383,6 +1375,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * is removed and told, or stays.
    */
   public void invalidateAll() {
+    checkNotInChange();
     if (listener != null) {
       // In parts, as the heap may not have room for copies of all.
       for (int pass = 0;

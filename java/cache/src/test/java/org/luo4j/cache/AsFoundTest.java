@@ -70,8 +70,8 @@ class AsFoundTest {
     assertEquals(1, header.entries());
     assertEquals(CAPACITY, header.shape().capacity());
     assertEquals(100, header.shape().averageEntryBytes());
-    assertEquals("utf-8", header.shape().keyCodecName());
-    assertEquals("i64", header.shape().valueCodecName());
+    assertEquals("utf-8", header.shape().keyCodec());
+    assertEquals("i64", header.shape().valueCodec());
     assertTrue(header.shape().created() >= before);
     assertEquals(Files.size(file()), header.shape().memoryBytes());
   }
@@ -115,13 +115,6 @@ class AsFoundTest {
       assertTrue(isLocked());
     }
     assertFalse(isLocked());
-  }
-
-  @Test
-  void aCodecThatIsNotOfTheLibraryIsNamedByItsHash() {
-    CacheShape shape = new CacheShape(CAPACITY, 64, "order-v2".hashCode(), 0, 0);
-    assertEquals(String.format("0x%08x", "order-v2".hashCode()), shape.keyCodecName());
-    assertEquals("0x00000000", shape.valueCodecName());
   }
 
   @Test

@@ -54,7 +54,7 @@ class HeldStripesTest {
     CacheFormat.Layout layout = CacheFormat.Layout.of(CAPACITY, 64);
     memfd = luo.createMemFd(MemFdOptions.named("cache").size(layout.memoryBytes()));
     region = memfd.map();
-    CacheFormat.create(region, layout, true, 1, 0, Codec.BYTES, Codec.BYTES);
+    CacheFormat.create(region, layout, true, 1, 0, CodecNames.of(Codec.BYTES, Codec.BYTES));
     memory = new Memory(region);
     reader =
         new Reader(

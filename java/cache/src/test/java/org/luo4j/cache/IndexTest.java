@@ -177,7 +177,7 @@ class IndexTest {
                 StandardOpenOption.WRITE);
         MemoryRegion header = MemoryRegion.ofFile(file, 0, CacheFormat.HEADER_BYTES)) {
       header.fill(0, CacheFormat.HEADER_BYTES, (byte) 0);
-      CacheFormat.writeHeader(header, layout, 1, 0, Codec.BYTES, Codec.BYTES);
+      CacheFormat.writeHeader(header, layout, 1, 0, CodecNames.of(Codec.BYTES, Codec.BYTES));
       return CacheFormat.header(header);
     }
   }

@@ -46,7 +46,7 @@ class NullArgumentsTest {
     samples.put(Handover.class, Handover.builder().luo(luo).open());
     samples.put(Duration.class, Duration.ofDays(1));
     samples.put(Codec.class, Codec.STRING);
-    samples.put(CacheShape.class, new CacheShape(64 << 10, 64, 0, 0, 0));
+    samples.put(CacheShape.class, new CacheShape(64 << 10, 64, "a", "b", 0));
     samples.put(LongSupplier.class, (LongSupplier) System::currentTimeMillis);
     samples.put(OnRefusal.class, OnRefusal.KEEP);
     samples.put(OnDecodeFailure.class, OnDecodeFailure.MISS);

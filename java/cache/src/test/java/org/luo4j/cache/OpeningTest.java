@@ -333,7 +333,7 @@ class OpeningTest {
   @Test
   void aNewCacheCountsExpiryFromNowOn() throws IOException {
     long created = now - 2000 * DAY;
-    CacheShape shape = new CacheShape(CAPACITY, 64, 1, 2, created);
+    CacheShape shape = new CacheShape(CAPACITY, 64, "a", "b", created);
     byte[] key = {1};
     try (WarmCache<byte[], byte[]> cache =
         WarmCache.builder(shape).file(file()).clock(() -> now).open()) {

@@ -56,13 +56,14 @@ class RefusalTest {
 
   static Stream<Arguments> unusable() {
     return Stream.of(
-        Arguments.of("format version 2", edit(b -> b.putInt(CacheFormat.VERSION_AT, 2))),
+        Arguments.of("format version 1, not 2", edit(b -> b.putInt(CacheFormat.VERSION_AT, 1))),
         Arguments.of("features", edit(b -> b.putInt(CacheFormat.FEATURES_AT, 4))),
         Arguments.of("the other byte order", edit(RefusalTest::swap)),
         Arguments.of("pages of 65536 bytes", edit(b -> b.putInt(CacheFormat.PAGE_AT, 65536))),
         Arguments.of("holds no cache", edit(b -> b.putLong(0, 0x464C457FL))),
         Arguments.of(
             "header is damaged", (UnaryOperator<byte[]>) bytes -> flip(bytes, CacheFormat.SEED_AT)),
+        Arguments.of("name of a codec", edit(b -> b.putInt(CacheFormat.NAMES_CRC_AT, 7))),
         Arguments.of("number of openings", edit(b -> b.putLong(CacheFormat.OPENINGS_AT, 0))),
         Arguments.of(
             "a ring of", edit(b -> b.putLong(CacheFormat.MAIN_HEAD_AT, Long.MAX_VALUE - 7))),

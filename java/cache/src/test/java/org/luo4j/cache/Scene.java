@@ -32,7 +32,7 @@ final class Scene implements AutoCloseable {
   /** An empty cache. */
   Scene(Path file, CacheFormat.Layout layout) throws IOException {
     this(file, layout, new byte[(int) layout.memoryBytes()]);
-    CacheFormat.create(region, layout, true, SEED, 0, Codec.BYTES, Codec.BYTES);
+    CacheFormat.create(region, layout, true, SEED, 0, CodecNames.of(Codec.BYTES, Codec.BYTES));
     open(false);
     reader.countOpening();
   }

@@ -39,7 +39,7 @@ class WriterTest {
       file.write(ByteBuffer.allocate(1), layout.memoryBytes() - 1);
       region = MemoryRegion.ofFile(file, 0, layout.memoryBytes());
     }
-    CacheFormat.create(region, layout, true, 1, 0, Codec.BYTES, Codec.BYTES);
+    CacheFormat.create(region, layout, true, 1, 0, CodecNames.of(Codec.BYTES, Codec.BYTES));
     Memory memory = new Memory(region);
     reader = new Reader(memory, layout, new CacheClock(memory, () -> 0), false);
     writer = new Writer(reader, layout);

@@ -63,7 +63,13 @@ final class CacheDump implements Callable<Integer> {
       description = "The file to write; - for stdout.")
   private String to;
 
-  private record Written(long records, long damaged) {}
+  /** What was written. */
+  record Written(long records, long damaged) {}
+
+  /** Writes a dump. */
+  interface Body {
+    Written write(OutputStream out) throws IOException;
+  }
 
   @Override
   public Integer call() throws IOException {
@@ -74,7 +80,7 @@ final class CacheDump implements Callable<Integer> {
         // Closing it would close stdout: it is flushed.
         written = write(cache, new FileOutputStream(FileDescriptor.out));
       } else {
-        written = writeFile(cache, target);
+        written = writeFile(target, out -> write(cache, out));
       }
     }
     spec.commandLine()
@@ -119,19 +125,19 @@ final class CacheDump implements Callable<Integer> {
 
   /**
    * Writes to another name in the same folder, which becomes the file's when all is on disk; to
-   * what is no ordinary file, as it goes.
+   * what is no ordinary file, as it goes. Whatever the body throws, no other name is left.
    */
-  private static Written writeFile(WarmCache<byte[], byte[]> cache, Path file) throws IOException {
+  static Written writeFile(Path file, Body body) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.WRITE)) {
-        return write(cache, out);
+        return body.write(out);
       }
     }
     Path part = Files.createTempFile(file.getParent(), "." + file.getFileName() + ".", ".part");
     try {
       Written written;
       try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
-        written = write(cache, Channels.newOutputStream(channel));
+        written = body.write(Channels.newOutputStream(channel));
         channel.force(true);
       }
       Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

@@ -152,18 +152,19 @@ final class CacheLoad implements Callable<Integer> {
     }
     WarmCache<byte[], byte[]> cache = WarmCache.openAsFound(file);
     CacheShape found = cache.shape();
-    if (found.keyCodec() != dumped.keyCodec() || found.valueCodec() != dumped.valueCodec()) {
+    if (!found.keyCodec().equals(dumped.keyCodec())
+        || !found.valueCodec().equals(dumped.valueCodec())) {
       cache.close();
       throw new IOException(
           file
               + " has the codecs "
-              + found.keyCodecName()
+              + found.keyCodec()
               + " and "
-              + found.valueCodecName()
+              + found.valueCodec()
               + ", the dump "
-              + dumped.keyCodecName()
+              + dumped.keyCodec()
               + " and "
-              + dumped.valueCodecName());
+              + dumped.valueCodec());
     }
     return cache;
   }

@@ -163,8 +163,8 @@ final class CacheRefused implements Callable<Integer> {
     List<String> differences = new ArrayList<>();
     differ(differences, "capacity", old.capacity(), present.capacity());
     differ(differences, "average entry", old.averageEntryBytes(), present.averageEntryBytes());
-    differ(differences, "key codec", old.keyCodecName(), present.keyCodecName());
-    differ(differences, "value codec", old.valueCodecName(), present.valueCodecName());
+    differ(differences, "key codec", old.keyCodec(), present.keyCodec());
+    differ(differences, "value codec", old.valueCodec(), present.valueCodec());
     return differences.isEmpty()
         ? "not known: it was made as the present cache, so its contents may be damaged"
         : "its " + String.join(", its ", differences);

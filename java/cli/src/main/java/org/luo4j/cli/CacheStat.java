@@ -76,8 +76,8 @@ final class CacheStat implements Callable<Integer> {
     line(out, "capacity", bytes(shape.capacity()));
     line(out, "memory", bytes(shape.memoryBytes()));
     line(out, "average entry", shape.averageEntryBytes() + " bytes");
-    line(out, "key codec", shape.keyCodecName());
-    line(out, "value codec", shape.valueCodecName());
+    line(out, "key codec", shape.keyCodec());
+    line(out, "value codec", shape.valueCodec());
     line(out, "created", Instant.ofEpochMilli(shape.created()).toString());
     line(out, "entries", String.format(Locale.ROOT, "%,d", entries));
     line(

@@ -90,7 +90,7 @@ final class DoctorCommand implements Callable<Integer> {
       return 0;
     }
     try {
-      return new CacheShape(cacheSize, Wanted.AVERAGE_ENTRY, 0, 0, 0).capacity();
+      return new CacheShape(cacheSize, Wanted.AVERAGE_ENTRY, "", "", 0).capacity();
     } catch (IllegalArgumentException e) {
       throw new ParameterException(
           spec.commandLine(), "Invalid value for option '--cache-size': " + e.getMessage(), e);

@@ -4,6 +4,8 @@ package org.luo4j.cli;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
@@ -96,6 +98,43 @@ class CacheCommandsTest {
 
   private static void assertRun(int exit, Run run) {
     assertEquals(exit, run.exit(), run::toString);
+  }
+
+  /** Of a dump that is not written whole nothing is left, whatever ended it. */
+  @Test
+  void aDumpThatFailsLeavesNothing() throws IOException {
+    for (boolean isThere : new boolean[] {false, true}) {
+      if (isThere) {
+        Files.writeString(dump(), "the dump before");
+      }
+      List<String> before = names();
+      for (Throwable thrown :
+          List.of(
+              new IOException("thrown"),
+              new IllegalStateException("thrown"),
+              new OutOfMemoryError("thrown"),
+              new StackOverflowError("thrown"))) {
+        Throwable told =
+            assertThrows(
+                Throwable.class,
+                () ->
+                    CacheDump.writeFile(
+                        dump(),
+                        out -> {
+                          out.write(new byte[100]);
+                          throw CacheCommandsTest.<RuntimeException>sneaky(thrown);
+                        }));
+        assertSame(thrown, told);
+        assertEquals(before, names());
+      }
+    }
+    assertEquals("the dump before", Files.readString(dump()));
+  }
+
+  private static <T extends Throwable> T sneaky(Throwable thrown) throws T {
+    @SuppressWarnings("unchecked")
+    T unchecked = (T) thrown;
+    throw unchecked;
   }
 
   @Test

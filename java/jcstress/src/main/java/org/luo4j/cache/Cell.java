@@ -69,7 +69,7 @@ final class Cell {
   }
 
   private static void create(MemoryRegion region, long seed) {
-    CacheFormat.create(region, LAYOUT, false, seed, 0, Codec.BYTES, Codec.BYTES);
+    CacheFormat.create(region, LAYOUT, false, seed, 0, CodecNames.of(Codec.BYTES, Codec.BYTES));
   }
 
   /** Makes an empty cache of the same memory, as after a refusal. */

@@ -23,7 +23,7 @@ public record Wanted(long cacheSize, @Nullable String unit, @Nullable Path unitF
 
   /** The memory that the cache takes with entries of the default average; 0 where not known. */
   long memory() {
-    return cacheSize == 0 ? 0 : new CacheShape(cacheSize, AVERAGE_ENTRY, 0, 0, 0).memoryBytes();
+    return cacheSize == 0 ? 0 : new CacheShape(cacheSize, AVERAGE_ENTRY, "", "", 0).memoryBytes();
   }
 
   /** The largest capacity that so much memory is enough for. */

@@ -12,10 +12,12 @@ import java.util.zip.CRC32C;
  *   header     0  u64 magic "LUODUMP1"
  *              8  u32 version        12  u32 0
  *             16  u64 capacity       24  u32 average entry    28  u32 0
- *             32  u32 key codec      36  u32 value codec: hashes of their names
+ *             32  u32 key codec's name, bytes      36  u32 value codec's name, bytes
  *             40  u64 created, ms since 1970
  *             48  u64 entries that the cache counted when the dump began; for progress only
  *             56  u32 0              60  u32 CRC-32C of bytes 0 to 59
+ *             64  key codec's name, value codec's name, in UTF-8
+ *             ..  u32 CRC-32C of both
  *
  *   records    0  u32 mark "ENTR"     4  u32 key length        8  u32 value length
  *             12  u64 the time it expires, ms since 1970; 0 for never
@@ -34,7 +36,7 @@ import java.util.zip.CRC32C;
 final class DumpFormat {
 
   static final long MAGIC = 0x3150_4D55_444F_554CL; // "LUODUMP1"
-  static final int VERSION = 1;
+  static final int VERSION = 2;
   static final int ENTRY = 0x5254_4E45; // "ENTR"
   static final int DONE = 0x454E_4F44; // "DONE"
 
@@ -46,8 +48,8 @@ final class DumpFormat {
   static final int VERSION_AT = 8;
   static final int CAPACITY_AT = 16;
   static final int AVERAGE_AT = 24;
-  static final int KEY_CODEC_AT = 32;
-  static final int VALUE_CODEC_AT = 36;
+  static final int KEY_CODEC_BYTES_AT = 32;
+  static final int VALUE_CODEC_BYTES_AT = 36;
   static final int CREATED_AT = 40;
   static final int ENTRIES_AT = 48;
 
@@ -57,6 +59,9 @@ final class DumpFormat {
 
   static final int ALL_CRC_AT = 4;
   static final int RECORDS_AT = 8;
+
+  /** The longest name of a codec, in bytes of UTF-8. */
+  static final int MAX_NAME = 1024;
 
   private DumpFormat() {}
 

@@ -4,6 +4,7 @@ package org.luo4j.cli.dump;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 import org.luo4j.cache.CacheShape;
 import org.luo4j.cache.EntryVisitor;
@@ -42,17 +43,35 @@ public final class DumpReader {
               + DumpFormat.VERSION);
     }
     entries = header.getLong(DumpFormat.ENTRIES_AT);
+    int keyCodec = nameLength(header, DumpFormat.KEY_CODEC_BYTES_AT);
+    int valueCodec = nameLength(header, DumpFormat.VALUE_CODEC_BYTES_AT);
+    int bytes = keyCodec + valueCodec;
+    ByteBuffer names = DumpFormat.buffer(bytes + 4).put(0, read(bytes + 4, "the codecs' names"));
+    if (names.getInt(bytes) != DumpFormat.crc(names, bytes)) {
+      throw damaged("the codecs' names", DumpFormat.HEADER_BYTES, "their checksum does not hold");
+    }
     try {
       shape =
           new CacheShape(
               header.getLong(DumpFormat.CAPACITY_AT),
               header.getInt(DumpFormat.AVERAGE_AT),
-              header.getInt(DumpFormat.KEY_CODEC_AT),
-              header.getInt(DumpFormat.VALUE_CODEC_AT),
+              new String(names.array(), 0, keyCodec, StandardCharsets.UTF_8),
+              new String(names.array(), keyCodec, valueCodec, StandardCharsets.UTF_8),
               header.getLong(DumpFormat.CREATED_AT));
     } catch (IllegalArgumentException e) {
       throw new IOException("the dump's header: " + e.getMessage(), e);
     }
+  }
+
+  private static int nameLength(ByteBuffer header, int at) throws IOException {
+    int length = header.getInt(at);
+    if (length < 0 || length > DumpFormat.MAX_NAME) {
+      throw damaged(
+          "the header",
+          at,
+          "a codec's name of " + Integer.toUnsignedString(length) + " bytes is too long");
+    }
+    return length;
   }
 
   /** What the cache was made as. */

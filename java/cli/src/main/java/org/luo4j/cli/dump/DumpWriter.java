@@ -4,6 +4,7 @@ package org.luo4j.cli.dump;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 import org.luo4j.cache.CacheShape;
 
@@ -17,18 +18,23 @@ public final class DumpWriter {
   /** Writes the header. */
   public DumpWriter(OutputStream out, CacheShape shape, long entries) throws IOException {
     this.out = out;
+    byte[] keyCodec = shape.keyCodec().getBytes(StandardCharsets.UTF_8);
+    byte[] valueCodec = shape.valueCodec().getBytes(StandardCharsets.UTF_8);
     ByteBuffer header =
         DumpFormat.buffer(DumpFormat.HEADER_BYTES)
             .putLong(0, DumpFormat.MAGIC)
             .putInt(DumpFormat.VERSION_AT, DumpFormat.VERSION)
             .putLong(DumpFormat.CAPACITY_AT, shape.capacity())
             .putInt(DumpFormat.AVERAGE_AT, shape.averageEntryBytes())
-            .putInt(DumpFormat.KEY_CODEC_AT, shape.keyCodec())
-            .putInt(DumpFormat.VALUE_CODEC_AT, shape.valueCodec())
+            .putInt(DumpFormat.KEY_CODEC_BYTES_AT, keyCodec.length)
+            .putInt(DumpFormat.VALUE_CODEC_BYTES_AT, valueCodec.length)
             .putLong(DumpFormat.CREATED_AT, shape.created())
             .putLong(DumpFormat.ENTRIES_AT, entries);
     header.putInt(DumpFormat.HEADER_CRC, DumpFormat.crc(header, DumpFormat.HEADER_CRC));
     out.write(header.array());
+    int bytes = keyCodec.length + valueCodec.length;
+    ByteBuffer names = DumpFormat.buffer(bytes + 4).put(keyCodec).put(valueCodec);
+    out.write(names.putInt(DumpFormat.crc(names, bytes)).array());
   }
 
   /** Writes an entry; {@code expires} in ms since 1970, 0 for never. */

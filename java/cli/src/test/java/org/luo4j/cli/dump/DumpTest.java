@@ -19,7 +19,11 @@ import org.luo4j.cache.CacheShape;
 /** What was written is read; anything else is refused, with the place. */
 class DumpTest {
 
-  private static final CacheShape SHAPE = new CacheShape(1 << 20, 64, 1, -2, 1_700_000_000_000L);
+  private static final CacheShape SHAPE =
+      new CacheShape(1 << 20, 64, "key", "value", 1_700_000_000_000L);
+
+  /** Where the first record is: after the header, the codecs' names and their checksum. */
+  private static final int FIRST = 64 + 3 + 5 + 4;
 
   private final List<String> read = new ArrayList<>();
 
@@ -65,7 +69,7 @@ class DumpTest {
   void anEmptyDumpIsAHeaderAndAnEnd() throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     new DumpWriter(bytes, SHAPE, 0).end();
-    assertEquals(64 + 24, bytes.size());
+    assertEquals(FIRST + 24, bytes.size());
     assertEquals(0, read(bytes.toByteArray()));
   }
 
@@ -105,7 +109,7 @@ class DumpTest {
   @Test
   void recordsThatAreMissingTwiceOrInAnotherOrderAreRefused() throws IOException {
     byte[] whole = dump();
-    int first = 64;
+    int first = FIRST;
     int second = first + 28;
     int third = second + 28 + 1 + 7;
     ByteBuffer missing = ByteBuffer.allocate(whole.length - 28);
@@ -134,20 +138,28 @@ class DumpTest {
   @Test
   void lengthsThatLieMakeNoLargeArraysAndAreRefused() throws IOException {
     for (int length : new int[] {-1, Integer.MIN_VALUE, Integer.MAX_VALUE, (1 << 17) + 1}) {
-      String message = refused(edited(64 + 4, 64 + 20, 64, length), "key " + length);
-      assertTrue(message.contains("record 1, byte 64"), message);
-      refused(edited(64 + 8, 64 + 20, 64, length), "value " + length);
+      String message = refused(edited(FIRST + 4, FIRST + 20, FIRST, length), "key " + length);
+      assertTrue(message.contains("record 1, byte " + FIRST), message);
+      refused(edited(FIRST + 8, FIRST + 20, FIRST, length), "value " + length);
     }
-    assertTrue(refused(edited(64 + 8, 64 + 20, 64, 1 << 17), "in the limit").contains("cut off"));
+    assertTrue(
+        refused(edited(FIRST + 8, FIRST + 20, FIRST, 1 << 17), "in the limit").contains("cut off"));
   }
 
   @Test
   void aHeaderThatIsNotUnderstoodIsRefusedWithTheReason() throws IOException {
-    assertTrue(refused(edited(8, 60, 0, 2), "").contains("version 2"));
+    assertTrue(refused(edited(8, 60, 0, 1), "").contains("version 1, not 2"));
     assertTrue(refused(edited(16, 60, 0, 0), "").contains("capacity"));
     assertTrue(refused(edited(24, 60, 0, 1), "").contains("averageEntryBytes"));
+    for (int length : new int[] {-1, 1025}) {
+      assertTrue(refused(edited(32, 60, 0, length), "").contains("codec's name of"));
+      assertTrue(refused(edited(36, 60, 0, length), "").contains("codec's name of"));
+    }
+    assertTrue(refused(edited(32, 60, 0, 1024), "").contains("cut off in the codecs' names"));
+    assertTrue(refused(edited(FIRST - 8, FIRST - 4, 64, 27), "").contains("control characters"));
     assertTrue(refused(edited(0, 60, 0, 7), "").contains("no dump"));
-    assertTrue(refused(edited(64, 64 + 20, 64, 7), "").contains("neither an entry nor the end"));
-    assertTrue(refused(edited(64 + 16, 64 + 20, 64, -1), "").contains("before 1970"));
+    assertTrue(
+        refused(edited(FIRST, FIRST + 20, FIRST, 7), "").contains("neither an entry nor the end"));
+    assertTrue(refused(edited(FIRST + 16, FIRST + 20, FIRST, -1), "").contains("before 1970"));
   }
 }

@@ -19,6 +19,7 @@ public final class Errno {
   public static final int EBUSY = 16;
   public static final int EEXIST = 17;
   public static final int ENODEV = 19;
+  public static final int ENOTDIR = 20;
   public static final int EISDIR = 21;
   public static final int EINVAL = 22;
   public static final int ENFILE = 23;
@@ -63,6 +64,7 @@ public final class Errno {
       case EBUSY -> "EBUSY (device or resource busy)";
       case EEXIST -> "EEXIST (already exists)";
       case ENODEV -> "ENODEV (no such device)";
+      case ENOTDIR -> "ENOTDIR (not a directory)";
       case EISDIR -> "EISDIR (is a directory)";
       case EINVAL -> "EINVAL (invalid argument)";
       case ENFILE -> "ENFILE (too many open files in the system)";
