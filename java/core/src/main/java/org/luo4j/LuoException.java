@@ -135,24 +135,40 @@ public class LuoException extends RuntimeException {
      * @return an exception that names it, with this one as its cause
      */
     public OwnerAlive ownedBy(long owner) {
-      if (owner == 0) {
-        return this;
-      }
+      return owner == 0 ? this : named("its owner is process " + owner, owner);
+    }
+
+    /**
+     * Returns this exception for an owner whose process has another number here, or none: it runs
+     * in another PID namespace, such as a container's, or it is not known whether it does.
+     *
+     * @param owner the process, as the owner numbers it, or 0 where it is not known
+     * @return an exception that says so, with this one as its cause; its {@link #pid} is empty
+     */
+    public OwnerAlive ownedElsewhere(long owner) {
+      return owner == 0
+          ? this
+          : named(
+              "its owner calls itself process "
+                  + owner
+                  + ", perhaps in another PID namespace, such as a container's, where that is not"
+                  + " process "
+                  + owner
+                  + " of this one",
+              0);
+    }
+
+    private OwnerAlive named(String who, long owner) {
       OwnerAlive named =
-          new OwnerAlive(
-              operation(),
-              errno(),
-              argument(),
-              "its owner is process " + owner + ": " + remedy(),
-              owner);
+          new OwnerAlive(operation(), errno(), argument(), who + ": " + remedy(), owner);
       named.initCause(this);
       return named;
     }
 
     /**
-     * The owner's process, as the owner numbers it: in its own PID namespace.
+     * The owner's process, as this process's PID namespace numbers it.
      *
-     * @return the number; empty where it is not known
+     * @return the number; empty where it is not known, or the owner is in another namespace
      */
     public OptionalLong pid() {
       return pid == 0 ? OptionalLong.empty() : OptionalLong.of(pid);

@@ -41,7 +41,11 @@ final class Owners {
       for (String line : Files.readAllLines(PROC.resolve("locks"))) {
         // 1: FLOCK  ADVISORY  WRITE 4711 00:01:1034 0 EOF
         String[] word = line.trim().split(" +");
-        if (word.length > 5 && word[1].equals("FLOCK") && word[5].equals(wanted)) {
+        // A process of another PID namespace has the number 0 or -1.
+        if (word.length > 5
+            && word[1].equals("FLOCK")
+            && word[5].equals(wanted)
+            && Long.parseLong(word[4]) > 0) {
           return owner(word[4]);
         }
       }

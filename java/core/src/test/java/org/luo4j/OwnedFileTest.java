@@ -319,6 +319,13 @@ class OwnedFileTest {
           assertThrows(LuoException.OwnerAlive.class, () -> open(owned.path()));
       assertTrue(unknown.pid().isEmpty());
       assertEquals(unknown, unknown.ownedBy(0));
+      assertEquals(unknown, unknown.ownedElsewhere(0));
+      LuoException.OwnerAlive elsewhere = unknown.ownedElsewhere(4711);
+      assertTrue(elsewhere.pid().isEmpty());
+      assertEquals(unknown, elsewhere.getCause());
+      assertTrue(
+          elsewhere.getMessage().contains("its owner calls itself process 4711"),
+          elsewhere.getMessage());
       LuoException.OwnerAlive named = unknown.ownedBy(4711);
       assertEquals(4711, named.pid().orElseThrow());
       assertTrue(named.getMessage().contains("process 4711"), named.getMessage());

@@ -41,7 +41,8 @@ import org.luo4j.MemoryRegion;
  *   664  the clock: u64 the wall clock less the cache's time, u64 the boot clock less it,
  *   680                u64 which boot clock, a hash; 0 unknown
  *   688  u64 the time, in ms since the cache was created, from which expiry counts
- *   696  u64 the process that has the memory open, or had it last
+ *   696  u64 the process that has the memory open, or had it last; u64 the inode of the PID
+ *        namespace that numbers it so, 0 unknown
  *  1024  key codec's name      2048  value codec's name     in UTF-8, then zeros
  *
  *   trailer, one page of 4096 bytes after the main ring; its last word is a mark, which is gone
@@ -122,6 +123,7 @@ final class CacheFormat {
   static final int BOOT_CLOCK_AT = 680;
   static final int BASE_AT = 688;
   static final int OWNER_AT = 696;
+  static final int OWNER_NAMESPACE_AT = 704;
   static final int NAMES_AT = 1024;
 
   /** What follows the main ring. */

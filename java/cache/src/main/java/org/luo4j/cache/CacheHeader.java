@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Objects;
+import org.luo4j.LuoException;
 import org.luo4j.OwnedFile;
 
 /**
@@ -68,21 +69,28 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
     }
   }
 
-  /** The process that has the cache of a file open, by what it says itself; 0 if not known. */
-  static long owner(Path file) {
+  /**
+   * Names the process that has the cache of a file open, by what it says itself, if that is known.
+   */
+  static LuoException.OwnerAlive named(LuoException.OwnerAlive e, Path file) {
     try {
       if (!OwnedFile.mayBeRead(file)) {
-        return ProcessHandle.current().pid(); // a cache of this JVM has it
+        return e.ownedBy(ProcessHandle.current().pid()); // a cache of this JVM has it
       }
       byte[] page = page(file);
       ByteBuffer header = ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN);
       boolean isCache =
           page.length == CacheFormat.HEADER_BYTES && CacheFormat.refuseHeader(header) == null;
-      return isCache && header.getLong(CacheFormat.STATE_AT) == CacheFormat.OPEN
-          ? header.getLong(CacheFormat.OWNER_AT)
-          : 0;
-    } catch (IOException e) {
-      return 0; // it is gone, or cannot be read: the caller says that it is busy
+      if (!isCache || header.getLong(CacheFormat.STATE_AT) != CacheFormat.OPEN) {
+        return e;
+      }
+      long owner = header.getLong(CacheFormat.OWNER_AT);
+      long here = PidNamespace.id();
+      return here != 0 && here == header.getLong(CacheFormat.OWNER_NAMESPACE_AT)
+          ? e.ownedBy(owner)
+          : e.ownedElsewhere(owner);
+    } catch (IOException unread) {
+      return e; // it is gone, or cannot be read: it is busy
     }
   }
 

@@ -7,6 +7,11 @@ package org.luo4j.cache;
  * WarmCache#getIfPresent}, {@link WarmCache#read}, {@link WarmCache#get} and the map's {@code
  * computeIfAbsent}. Other methods of the map count none.
  *
+ * <p>A lookup that throws counts too, if it has looked: one whose function or loader throws, as if
+ * that had returned; one whose value's codec throws, which found no value, is a miss. None is
+ * counted where the key's codec throws, or the cache is closed or has lost its memory. Loads, and
+ * those that failed, are not counted of their own: each was a miss.
+ *
  * @param hits lookups that found a value, or got that of another thread's loader
  * @param misses lookups that found none; where there was a loader, it was called
  * @param evictions entries that were removed to make room, and expired entries that were removed or

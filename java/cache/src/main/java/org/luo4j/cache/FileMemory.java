@@ -85,7 +85,7 @@ final class FileMemory implements CacheMemory {
     try {
       return foreign ? OwnedFile.openExisting(file, timeout, true) : OwnedFile.open(file, timeout);
     } catch (LuoException.OwnerAlive e) {
-      throw e.ownedBy(CacheHeader.owner(file));
+      throw CacheHeader.named(e, file);
     }
   }
 

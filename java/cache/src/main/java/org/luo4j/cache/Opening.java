@@ -172,6 +172,7 @@ final class Opening {
     reader.countOpening();
     region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
     region.putLong(CacheFormat.OWNER_AT, ProcessHandle.current().pid());
+    region.putLong(CacheFormat.OWNER_NAMESPACE_AT, PidNamespace.id());
     region.putLong(CacheFormat.markAt(region.size()), CacheFormat.MARK);
     if (warm && !closed) {
       writer.recover();

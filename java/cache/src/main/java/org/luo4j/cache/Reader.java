@@ -24,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Reader {
 
+  /** The first JDK that has virtual threads. */
+  private static final int VIRTUAL_THREADS = 21;
+
   private static final long ABSENT = -1;
   private static final long DAMAGED = -2;
 
@@ -278,6 +281,21 @@ final class Reader {
                                 && frame.getMethodName().equals("read")))
         .map(thread -> "'" + thread.getKey().getName() + "'")
         .toList();
+  }
+
+  /** In which threads a function is that {@link #read} called, of any cache, for messages. */
+  static String whoReads() {
+    return whoReads(threadsInRead(), Runtime.version().feature());
+  }
+
+  /** As {@link #whoReads()}, of a JDK that lists these threads. */
+  static String whoReads(List<String> threads, int jdk) {
+    if (!threads.isEmpty() || jdk < VIRTUAL_THREADS) {
+      return threads.isEmpty() ? "in a thread that is not known" : "in " + threads;
+    }
+    return "in a virtual thread, which the JVM does not list (jcmd "
+        + ProcessHandle.current().pid()
+        + " Thread.dump_to_file FILE names it), or one that has returned since";
   }
 
   /** Where the live entry of a key lies, or {@link #ABSENT} or {@link #DAMAGED}; counts a use. */

@@ -739,7 +739,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return its value, or null
    */
   public @Nullable V getIfPresent(K key) {
-    V value = find(key);
+    byte[] bytes = keyBytes(key);
+    V value = find(bytes, reader.hash(bytes), true);
     count(value != null);
     return value;
   }
@@ -747,19 +748,31 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** As {@link #getIfPresent}, but counts no hit and no miss. */
   @Nullable V find(K key) {
     byte[] bytes = keyBytes(key);
-    return find(bytes, reader.hash(bytes));
+    return find(bytes, reader.hash(bytes), false);
   }
 
-  private @Nullable V find(byte[] bytes, long hash) {
+  /** Looks a key up; where its codec throws, a miss is counted if that was asked for. */
+  private @Nullable V find(byte[] bytes, long hash, boolean counts) {
     byte[] encoded = reader.get(bytes, hash);
     if (encoded == null) {
       return null;
     }
-    V value = decoder.value(encoded);
+    V value = decode(encoded, counts);
     if (value == null) {
       removeUndecodable(bytes, hash, encoded);
     }
     return value;
+  }
+
+  private @Nullable V decode(byte[] encoded, boolean counts) {
+    try {
+      return decoder.value(encoded);
+    } catch (RuntimeException | Error e) {
+      if (counts) {
+        count(false);
+      }
+      throw e;
+    }
   }
 
   /** Removes a value that could not be decoded, unless the key has another one by now. */
@@ -957,7 +970,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     Objects.requireNonNull(loader, "loader");
     byte[] bytes = keyBytes(key);
     long hash = reader.hash(bytes);
-    V present = find(bytes, hash);
+    V present = find(bytes, hash, true);
     if (present == null) {
       return load(key, bytes.clone(), hash, loader);
     }
@@ -973,7 +986,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     Loads.Load load = new Loads.Load(bytes, hash);
     for (Loads.Load other = loads.begin(load); other != null; other = loads.begin(load)) {
       byte[] given = loads.await(other, key);
-      V value = given == null ? null : decoder.value(given);
+      V value = given == null ? null : decode(given, true);
       if (value != null) {
         count(true);
         return value;
@@ -981,7 +994,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
     byte[] shared = null;
     try {
-      V present = find(bytes, hash);
+      V present = find(bytes, hash, true);
       count(present != null);
       if (present != null) {
         return present;

@@ -690,8 +690,8 @@ final class Writer {
       stalledPeriod = period;
       LOG.log(
           System.Logger.Level.WARNING,
-          "a function given to WarmCache.read has not returned for a second, in "
-              + Reader.threadsInRead()
+          "a function given to WarmCache.read has not returned for a second, "
+              + Reader.whoReads()
               + ": until it does, what is put and needs the memory that it holds is dropped");
       throw Stalled.INSTANCE;
     }

@@ -2,6 +2,7 @@
 package org.luo4j.cache;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,8 +12,12 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a cache counts, and that it says so after it is closed. */
 class CacheStatsTest {
@@ -74,6 +79,84 @@ class CacheStatsTest {
       assertCounts(4, 7, cache);
       assertEquals(4.0 / 11, cache.stats().hitRate());
     }
+  }
+
+  /** What a codec throws; null for nothing. */
+  private RuntimeException failure;
+
+  private void fail() {
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  private Codec<String> failing(String name) {
+    return Codec.of(
+        name,
+        text -> {
+          if (text.startsWith("bad")) {
+            fail();
+          }
+          return Codec.STRING.encode(text);
+        },
+        bytes -> {
+          fail();
+          return Codec.STRING.decode(bytes);
+        });
+  }
+
+  private static void assertThrown(RuntimeException thrown, Executable call) {
+    assertSame(thrown, assertThrows(RuntimeException.class, call));
+  }
+
+  /** A lookup that has looked and found no value is a miss, also where it throws. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aLookupThatThrowsIsCountedIfItHasLooked(boolean overMap) throws IOException {
+    RuntimeException thrown = new UnsupportedOperationException("thrown");
+    WarmCache<String, String> closed;
+    try (WarmCache<String, String> cache =
+        WarmCache.builder(failing("keys"), failing("values"))
+            .capacity(64 << 10)
+            .file(folder.resolve("failing"))
+            .onDecodeFailure(OnDecodeFailure.THROW)
+            .recordStats()
+            .open()) {
+      closed = cache;
+      cache.put("key", "value");
+      failure = thrown;
+      assertThrown(thrown, () -> cache.getIfPresent("key"));
+      assertCounts(0, 1, cache);
+      assertThrown(thrown, () -> load(cache, overMap, "key", key -> "never"));
+      assertCounts(0, 2, cache);
+      assertThrown(thrown, () -> cache.asMap().get("key"));
+      assertCounts(0, 2, cache);
+      assertThrown(thrown, () -> cache.getIfPresent("bad key"));
+      assertThrown(thrown, () -> load(cache, overMap, "bad key", key -> "never"));
+      assertThrown(thrown, () -> cache.read("bad key", value -> 1));
+      assertCounts(0, 2, cache);
+      assertThrown(thrown, () -> load(cache, overMap, "none", key -> "bad value"));
+      assertCounts(0, 3, cache);
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> load(cache, overMap, "none", key -> "too large".repeat(10_000)));
+      assertCounts(0, 4, cache);
+      failure = null;
+      assertEquals("value", load(cache, overMap, "key", key -> "never"));
+      assertCounts(1, 4, cache);
+    }
+    assertThrows(IllegalStateException.class, () -> closed.getIfPresent("key"));
+    assertThrows(IllegalStateException.class, () -> closed.read("key", value -> 1));
+    assertThrows(IllegalStateException.class, () -> load(closed, overMap, "key", key -> "never"));
+    assertCounts(1, 4, closed);
+  }
+
+  private static String load(
+      WarmCache<String, String> cache,
+      boolean overMap,
+      String key,
+      Function<String, String> loader) {
+    return overMap ? cache.asMap().computeIfAbsent(key, loader) : cache.get(key, loader);
   }
 
   /** As in Caffeine: of the map only computeIfAbsent counts. */

@@ -103,6 +103,27 @@ class OpenRefusedTest {
     }
   }
 
+  /** A number that another container's process has is not told as one of this process's. */
+  @ParameterizedTest
+  @ValueSource(strings = {"jni", "emulator"})
+  void anOwnerInAnotherPidNamespaceHasNoNumberHere(String bridge) throws Exception {
+    use(bridge);
+    assumeTrue(
+        Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0),
+        "only root can make a namespace");
+    Path file = folder.resolve("cache");
+    ChildJvm.Command command = child(Owner.class, bridge);
+    try (ChildJvm owner =
+        command.under("unshare", "-p", "-f", "--kill-child", "--mount-proc").start(file + "")) {
+      assertEquals("1", owner.readLine());
+      LuoException.OwnerAlive e =
+          assertThrows(LuoException.OwnerAlive.class, () -> builder(file, CAPACITY).open());
+      assertTrue(e.pid().isEmpty(), e::toString);
+      assertTrue(e.getMessage().contains("its owner calls itself process 1"), e.getMessage());
+      assertTrue(e.getMessage().contains("another PID namespace"), e.getMessage());
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"jni", "jna", "emulator"})
   void thisProcessIsNamedToo(String bridge) throws IOException {

@@ -66,6 +66,7 @@ class OpeningTest {
         ByteBuffer header = left();
         assertEquals(CacheFormat.OPEN, header.getLong(CacheFormat.STATE_AT));
         assertEquals(ProcessHandle.current().pid(), header.getLong(CacheFormat.OWNER_AT));
+        assertEquals(PidNamespace.id(), header.getLong(CacheFormat.OWNER_NAMESPACE_AT));
         assertEquals(CacheFormat.openings(i), header.getLong(CacheFormat.OPENINGS_AT));
         assertEquals(CREATED, header.getLong(CacheFormat.CREATED_AT));
         assertEquals(CacheFormat.MARK, header.getLong(header.capacity() - 8));
@@ -74,6 +75,15 @@ class OpeningTest {
       }
       assertEquals(CacheFormat.CLOSED, left().getLong(CacheFormat.STATE_AT));
       assertEquals(ProcessHandle.current().pid(), CacheHeader.read(file()).isClosed() ? pid() : 0);
+    }
+  }
+
+  @Test
+  void aPidNamespaceIsKnownByItsInode() {
+    assertEquals(4026531836L, PidNamespace.id("pid:[4026531836]"));
+    for (String other :
+        List.of("", "pid:[]", "pid:[x]", "net:[4026531836]", "pid:[" + "9".repeat(30))) {
+      assertEquals(0, PidNamespace.id(other), other);
     }
   }
 

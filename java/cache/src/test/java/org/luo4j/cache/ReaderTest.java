@@ -217,6 +217,16 @@ class ReaderTest {
     assertTrue(seen[1]);
   }
 
+  /** The JVM lists no virtual threads: a message does not say that nobody reads. */
+  @Test
+  void aReaderThatTheJvmDoesNotListIsToldAsSuch() {
+    assertEquals("in ['a']", Reader.whoReads(List.of("'a'"), 25));
+    assertEquals("in a thread that is not known", Reader.whoReads(List.of(), 17));
+    String told = Reader.whoReads(List.of(), 21);
+    assertTrue(told.startsWith("in a virtual thread, which the JVM does not list"), told);
+    assertTrue(told.contains("jcmd " + ProcessHandle.current().pid()), told);
+  }
+
   /** A page that could not be had under a put: what was written is not in the memory. */
   @Test
   void aPutThatIsNotInTheMemoryIsToldWhereNothingGuardsIt() {
