@@ -4,7 +4,6 @@ package org.luo4j.cache;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Objects;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
@@ -23,10 +22,10 @@ import org.luo4j.MemoryRegion;
  *     8  u32 version          64  u64 main ring, bytes      112  u32 CRC-32C of bytes 0 to 111
  *    12  u32 features         72  u64 hash seed
  *    16  u64 size             80  u64 created, ms since 1970
- *    24  u64 index, offset    88  u16 key codec's name, u16 value codec's, bytes
- *    32  u64 index, buckets   92  u32 CRC-32C of bytes 1024 to 3071
- *    40  u64 small, offset    96  u32 page size of the machine
- *    48  u64 small, bytes    100  u32 average entry
+ *    24  u64 index, offset    88  u32 key codec      92  u32 value codec: hashes of their names
+ *    32  u64 index, buckets   96  u32 page size of the machine
+ *    40  u64 small, offset   100  u32 average entry
+ *    48  u64 small, bytes
  *   128  u64 state: 0 open or crashed, 1 closed     136  u64 1 while the cache is being cleared
  *   192  u64 small head   256  u64 small tail     each in a cache line of its own
  *   320  u64 main head    384  u64 main tail
@@ -44,6 +43,8 @@ import org.luo4j.MemoryRegion;
  *   696  u64 the process that has the memory open, or had it last; u64 the inode of the PID
  *        namespace that numbers it so, 0 unknown
  *  1024  key codec's name      2048  value codec's name     in UTF-8, then zeros
+ *  3072  u16 bytes of the one, u16 of the other      3076  u32 CRC-32C of bytes 1024 to 3075; 0 where
+ *        the names are not known: an early version wrote their hashes alone
  *
  *   trailer, one page of 4096 bytes after the main ring; its last word is a mark, which is gone
  *   when the memory was cut short or taken away
@@ -77,7 +78,7 @@ final class CacheFormat {
 
   static final long MAGIC = 0x3145_4843_4D52_4157L; // "WARMCHE1"
   static final long BEING_MADE = 0x304B_414D_4D52_4157L; // "WARMMAK0"
-  static final int VERSION = 2;
+  static final int VERSION = 1;
   static final int HEADER_BYTES = 4096;
 
   static final int MAGIC_AT = 0;
@@ -92,8 +93,8 @@ final class CacheFormat {
   static final int MAIN_BYTES_AT = 64;
   static final int SEED_AT = 72;
   static final int CREATED_AT = 80;
-  static final int NAME_LENGTHS_AT = 88;
-  static final int NAMES_CRC_AT = 92;
+  static final int KEY_CODEC_AT = 88;
+  static final int VALUE_CODEC_AT = 92;
   static final int PAGE_AT = 96;
   static final int AVERAGE_AT = 100;
   static final int CAPACITY_AT = 104;
@@ -125,6 +126,8 @@ final class CacheFormat {
   static final int OWNER_AT = 696;
   static final int OWNER_NAMESPACE_AT = 704;
   static final int NAMES_AT = 1024;
+  static final int NAME_LENGTHS_AT = 3072;
+  static final int NAMES_CRC_AT = 3076;
 
   /** What follows the main ring. */
   static final int TRAILER_BYTES = 4096;
@@ -301,7 +304,7 @@ final class CacheFormat {
         || memory.getLong(MAIN_BYTES_AT) != l.mainBytes) {
       return "the old memory is laid out in another way";
     }
-    return codecs.refuse(Objects.requireNonNull(CodecNames.of(page), "looked at"));
+    return codecs.refuse(page);
   }
 
   /** The number of openings as the header holds it. */

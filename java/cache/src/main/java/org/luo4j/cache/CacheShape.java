@@ -9,7 +9,8 @@ import java.util.Objects;
  *
  * @param capacity in bytes, 64 KiB to 8 TiB
  * @param averageEntryBytes 32 to 65536
- * @param keyCodec the name of the keys' codec: {@link Codec#name}
+ * @param keyCodec the name of the keys' codec: {@link Codec#name}. Where memory has its hash alone,
+ *     as an early version made it, this is 0x and 8 hexadecimal digits
  * @param valueCodec the name of the values' codec
  * @param created ms since 1970, from which expiry counts
  * @since 0.1.0

@@ -2,15 +2,17 @@
 package org.luo4j.cache;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.MemoryRegion;
 
 /**
  * The names of a cache's codecs. A header holds them as they are: two names of one hash are two
- * codecs.
+ * codecs. Only memory of an early version has hashes alone; the names are added when it is opened.
  *
  * @param keys as {@link Codec#name} gives it
  * @param values as {@link Codec#name} gives it
@@ -19,6 +21,14 @@ record CodecNames(String keys, String values) {
 
   /** The longest name, in bytes of UTF-8. */
   static final int MAX_BYTES = 1024;
+
+  /** Where the lengths are in what the header has of the names. */
+  private static final int LENGTHS = CacheFormat.NAME_LENGTHS_AT - CacheFormat.NAMES_AT;
+
+  private static final int AREA = LENGTHS + 4;
+
+  /** How a name is shown of which only the hash is known. */
+  private static final String HASH = "0x%08x";
 
   /**
    * Asks each codec for its name, once.
@@ -74,28 +84,41 @@ record CodecNames(String keys, String values) {
     return name.getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Writes the names into a header. */
+  /** Writes the names into a header that is being made. */
   void write(MemoryRegion memory) {
-    byte[] area = new byte[2 * MAX_BYTES];
+    memory.putInt(CacheFormat.KEY_CODEC_AT, hash(keys));
+    memory.putInt(CacheFormat.VALUE_CODEC_AT, hash(values));
+    complete(memory);
+  }
+
+  /** Writes the names into a header that has their hashes alone, unless they are not known. */
+  void complete(MemoryRegion memory) {
+    if (memory.getInt(CacheFormat.NAMES_CRC_AT) != 0 || isHash(keys) || isHash(values)) {
+      return;
+    }
     byte[] key = bytes(keys);
     byte[] value = bytes(values);
-    System.arraycopy(key, 0, area, 0, key.length);
-    System.arraycopy(value, 0, area, MAX_BYTES, value.length);
-    memory.put(CacheFormat.NAMES_AT, area);
-    memory.putInt(CacheFormat.NAME_LENGTHS_AT, value.length << 16 | key.length);
-    memory.putInt(CacheFormat.NAMES_CRC_AT, crc(area));
+    ByteBuffer area = ByteBuffer.allocate(AREA).order(ByteOrder.LITTLE_ENDIAN);
+    area.put(0, key).put(MAX_BYTES, value).putInt(LENGTHS, value.length << 16 | key.length);
+    memory.put(CacheFormat.NAMES_AT, area.array());
+    // Last: of a process that is killed here the names stay unknown.
+    memory.putIntVolatile(CacheFormat.NAMES_CRC_AT, crc(area.array()));
   }
 
   /** Reads the names of a header page; null when they are not what a cache has written there. */
   static @Nullable CodecNames of(ByteBuffer page) {
-    byte[] area = new byte[2 * MAX_BYTES];
+    int crc = page.getInt(CacheFormat.NAMES_CRC_AT);
+    if (crc == 0) {
+      return new CodecNames(
+          String.format(HASH, page.getInt(CacheFormat.KEY_CODEC_AT)),
+          String.format(HASH, page.getInt(CacheFormat.VALUE_CODEC_AT)));
+    }
+    byte[] area = new byte[AREA];
     page.get(CacheFormat.NAMES_AT, area);
     int lengths = page.getInt(CacheFormat.NAME_LENGTHS_AT);
     String keys = name(area, 0, lengths & 0xFFFF);
     String values = name(area, MAX_BYTES, lengths >>> 16);
-    return keys == null || values == null || page.getInt(CacheFormat.NAMES_CRC_AT) != crc(area)
-        ? null
-        : new CodecNames(keys, values);
+    return keys == null || values == null || crc != crc(area) ? null : new CodecNames(keys, values);
   }
 
   private static @Nullable String name(byte[] area, int from, int length) {
@@ -107,20 +130,40 @@ record CodecNames(String keys, String values) {
     return wrong(name) == null && Arrays.equals(bytes(name), bytes) ? name : null;
   }
 
+  /** A checksum that is not 0. */
   private static int crc(byte[] area) {
     CRC32C crc = new CRC32C();
     crc.update(area);
-    return (int) crc.getValue();
+    return crc.getValue() == 0 ? 1 : (int) crc.getValue();
   }
 
-  /** Null when other memory has these names, else which of them differs. */
-  @Nullable String refuse(CodecNames old) {
+  /** Whether a name is a hash, of a codec whose name is not known. */
+  private static boolean isHash(String name) {
+    return name.matches("0x[0-9a-f]{8}");
+  }
+
+  private static int hash(String name) {
+    return isHash(name) ? Integer.parseUnsignedInt(name.substring(2), 16) : name.hashCode();
+  }
+
+  /**
+   * Null when the memory of a header page, which is in order, has these names, else what differs.
+   */
+  @Nullable String refuse(ByteBuffer page) {
+    CodecNames old = Objects.requireNonNull(of(page), "looked at");
+    boolean sameKeys = isSame(keys, old.keys);
+    boolean sameValues = isSame(values, old.values);
     String of = "the old memory was written with ";
     String keyCodec = "the key codec '" + old.keys + "', not '" + keys + "'";
     String valueCodec = "the value codec '" + old.values + "', not '" + values + "'";
-    if (!old.keys.equals(keys)) {
-      return of + keyCodec + (old.values.equals(values) ? "" : ", and " + valueCodec);
+    if (!sameKeys) {
+      return of + keyCodec + (sameValues ? "" : ", and " + valueCodec);
     }
-    return old.values.equals(values) ? null : of + valueCodec;
+    return sameValues ? null : of + valueCodec;
+  }
+
+  /** Whether a name is that of old memory; where only its hash is known, has that hash. */
+  private static boolean isSame(String name, String old) {
+    return isHash(old) || isHash(name) ? hash(name) == hash(old) : name.equals(old);
   }
 }

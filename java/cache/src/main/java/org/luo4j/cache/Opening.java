@@ -167,13 +167,16 @@ final class Opening {
     return new Writer(new Reader(memory, layout, new CacheClock(memory, clock), isOld), layout);
   }
 
-  private static void begin(Writer writer, MemoryRegion region, boolean warm, boolean closed) {
+  private void begin(Writer writer, MemoryRegion region, boolean warm, boolean closed) {
     Reader reader = writer.reader();
     reader.countOpening();
     region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
     region.putLong(CacheFormat.OWNER_AT, ProcessHandle.current().pid());
     region.putLong(CacheFormat.OWNER_NAMESPACE_AT, PidNamespace.id());
     region.putLong(CacheFormat.markAt(region.size()), CacheFormat.MARK);
+    if (warm) {
+      codecs.complete(region);
+    }
     if (warm && !closed) {
       writer.recover();
     }

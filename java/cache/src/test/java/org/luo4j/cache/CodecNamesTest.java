@@ -15,6 +15,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -131,14 +132,71 @@ class CodecNamesTest {
     return (int) crc.getValue();
   }
 
+  /** Memory as an early version made it, with the hashes of the names alone. */
+  private void forgetNames() throws IOException {
+    byte[] bytes = Files.readAllBytes(file());
+    Arrays.fill(bytes, 1024, 3080, (byte) 0);
+    Files.write(file(), bytes);
+  }
+
+  private CacheShape shape() throws IOException {
+    return CacheHeader.read(file()).shape();
+  }
+
+  @Test
+  void memoryThatHasHashesAloneIsTakenOverAndGetsTheNames() throws IOException {
+    byte[] key = {1};
+    try (WarmCache<byte[], byte[]> cache = open("Aa", "value")) {
+      cache.put(key, new byte[] {2});
+    }
+    forgetNames();
+    String hash = String.format("0x%08x", "Aa".hashCode());
+    assertEquals(hash, shape().keyCodec());
+    try (WarmCache<byte[], byte[]> cache = WarmCache.openAsFound(file())) {
+      assertArrayEquals(new byte[] {2}, cache.getIfPresent(key));
+    }
+    assertEquals(hash, shape().keyCodec(), "who does not know a name writes none");
+    try (WarmCache<byte[], byte[]> cache = WarmCache.builder(shape()).file(file()).open()) {
+      assertTrue(cache.start().isWarm());
+    }
+    try (WarmCache<byte[], byte[]> cache = open("Aa", "other")) {
+      assertTrue(cache.start().reason().contains("the value codec '0x"), cache.start().reason());
+    }
+    try (WarmCache<byte[], byte[]> cache = open("Aa", "value")) {
+      assertArrayEquals(new byte[] {2}, cache.getIfPresent(key));
+    }
+    assertEquals("Aa", shape().keyCodec());
+    assertEquals("value", shape().valueCodec());
+    try (WarmCache<byte[], byte[]> cache = open("BB", "value")) {
+      assertFalse(cache.start().isWarm(), "a name of the same hash");
+    }
+  }
+
+  /** So that a cache is made of a dump of such memory, and its service finds it warm. */
+  @Test
+  void aCacheIsMadeOfHashesAlone() throws IOException {
+    CacheShape shape =
+        new CacheShape(
+            64 << 10,
+            64,
+            String.format("0x%08x", "key".hashCode()),
+            String.format("0x%08x", "größe".hashCode()),
+            0);
+    WarmCache.builder(shape).file(file()).open().close();
+    assertEquals(shape.keyCodec(), shape().keyCodec());
+    try (WarmCache<byte[], byte[]> cache = open("key", "größe")) {
+      assertTrue(cache.start().isWarm(), cache.start().reason());
+    }
+    assertEquals("größe", shape().valueCodec());
+  }
+
   /** With checksums that hold, as who means harm would have it. */
   private byte[] forged(int lengths, String key) throws IOException {
     byte[] bytes = Files.readAllBytes(file());
     ByteBuffer header = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     header.putInt(CacheFormat.NAME_LENGTHS_AT, lengths);
     header.put(CacheFormat.NAMES_AT, key.getBytes(StandardCharsets.ISO_8859_1));
-    header.putInt(CacheFormat.NAMES_CRC_AT, crc(bytes, 1024, 3072));
-    header.putInt(CacheFormat.CRC_AT, crc(bytes, 0, CacheFormat.CRC_AT));
+    header.putInt(CacheFormat.NAMES_CRC_AT, crc(bytes, 1024, 3076));
     return bytes;
   }
 
@@ -159,7 +217,7 @@ class CodecNamesTest {
           assertThrows(IOException.class, () -> WarmCache.openAsFound(file()), "case " + i);
       assertTrue(e.getMessage().contains("the name of a codec"), e.getMessage());
     }
-    for (int at : new int[] {1024, 1026, 1030, 2048, 3071}) {
+    for (int at : new int[] {1024, 1026, 1030, 2048, 3071, 3072, 3079}) {
       byte[] flipped = whole.clone();
       flipped[at] ^= 1;
       Files.write(file(), flipped);

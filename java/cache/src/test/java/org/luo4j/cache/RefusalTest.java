@@ -56,7 +56,7 @@ class RefusalTest {
 
   static Stream<Arguments> unusable() {
     return Stream.of(
-        Arguments.of("format version 1, not 2", edit(b -> b.putInt(CacheFormat.VERSION_AT, 1))),
+        Arguments.of("format version 2, not 1", edit(b -> b.putInt(CacheFormat.VERSION_AT, 2))),
         Arguments.of("features", edit(b -> b.putInt(CacheFormat.FEATURES_AT, 4))),
         Arguments.of("the other byte order", edit(RefusalTest::swap)),
         Arguments.of("pages of 65536 bytes", edit(b -> b.putInt(CacheFormat.PAGE_AT, 65536))),

@@ -18,6 +18,7 @@ import java.util.zip.CRC32C;
  *             56  u32 0              60  u32 CRC-32C of bytes 0 to 59
  *             64  key codec's name, value codec's name, in UTF-8
  *             ..  u32 CRC-32C of both
+ *             version 1 had at 32 and 36 the hashes of the names, and no names
  *
  *   records    0  u32 mark "ENTR"     4  u32 key length        8  u32 value length
  *             12  u64 the time it expires, ms since 1970; 0 for never
@@ -37,6 +38,10 @@ final class DumpFormat {
 
   static final long MAGIC = 0x3150_4D55_444F_554CL; // "LUODUMP1"
   static final int VERSION = 2;
+
+  /** The version that had the hashes of the codecs' names, in place of lengths, and no names. */
+  static final int HASHES = 1;
+
   static final int ENTRY = 0x5254_4E45; // "ENTR"
   static final int DONE = 0x454E_4F44; // "DONE"
 
@@ -48,8 +53,8 @@ final class DumpFormat {
   static final int VERSION_AT = 8;
   static final int CAPACITY_AT = 16;
   static final int AVERAGE_AT = 24;
-  static final int KEY_CODEC_BYTES_AT = 32;
-  static final int VALUE_CODEC_BYTES_AT = 36;
+  static final int KEY_CODEC_AT = 32;
+  static final int VALUE_CODEC_AT = 36;
   static final int CREATED_AT = 40;
   static final int ENTRIES_AT = 48;
 

@@ -35,32 +35,51 @@ public final class DumpReader {
     if (header.getInt(DumpFormat.HEADER_CRC) != DumpFormat.crc(header, DumpFormat.HEADER_CRC)) {
       throw new IOException("the dump's header is damaged: its checksum does not hold");
     }
-    if (header.getInt(DumpFormat.VERSION_AT) != DumpFormat.VERSION) {
+    int version = header.getInt(DumpFormat.VERSION_AT);
+    if (version != DumpFormat.VERSION && version != DumpFormat.HASHES) {
       throw new IOException(
           "the dump is of version "
-              + Integer.toUnsignedString(header.getInt(DumpFormat.VERSION_AT))
+              + Integer.toUnsignedString(version)
               + ", not "
-              + DumpFormat.VERSION);
+              + DumpFormat.VERSION
+              + " or "
+              + DumpFormat.HASHES);
     }
     entries = header.getLong(DumpFormat.ENTRIES_AT);
-    int keyCodec = nameLength(header, DumpFormat.KEY_CODEC_BYTES_AT);
-    int valueCodec = nameLength(header, DumpFormat.VALUE_CODEC_BYTES_AT);
-    int bytes = keyCodec + valueCodec;
-    ByteBuffer names = DumpFormat.buffer(bytes + 4).put(0, read(bytes + 4, "the codecs' names"));
-    if (names.getInt(bytes) != DumpFormat.crc(names, bytes)) {
-      throw damaged("the codecs' names", DumpFormat.HEADER_BYTES, "their checksum does not hold");
-    }
+    String[] codecs = version == DumpFormat.HASHES ? hashes(header) : names(header);
     try {
       shape =
           new CacheShape(
               header.getLong(DumpFormat.CAPACITY_AT),
               header.getInt(DumpFormat.AVERAGE_AT),
-              new String(names.array(), 0, keyCodec, StandardCharsets.UTF_8),
-              new String(names.array(), keyCodec, valueCodec, StandardCharsets.UTF_8),
+              codecs[0],
+              codecs[1],
               header.getLong(DumpFormat.CREATED_AT));
     } catch (IllegalArgumentException e) {
       throw new IOException("the dump's header: " + e.getMessage(), e);
     }
+  }
+
+  /** The codecs of a dump of version 1, as {@link CacheShape} has them where names are unknown. */
+  private static String[] hashes(ByteBuffer header) {
+    return new String[] {
+      String.format("0x%08x", header.getInt(DumpFormat.KEY_CODEC_AT)),
+      String.format("0x%08x", header.getInt(DumpFormat.VALUE_CODEC_AT))
+    };
+  }
+
+  private String[] names(ByteBuffer header) throws IOException {
+    int keyCodec = nameLength(header, DumpFormat.KEY_CODEC_AT);
+    int valueCodec = nameLength(header, DumpFormat.VALUE_CODEC_AT);
+    int bytes = keyCodec + valueCodec;
+    ByteBuffer names = DumpFormat.buffer(bytes + 4).put(0, read(bytes + 4, "the codecs' names"));
+    if (names.getInt(bytes) != DumpFormat.crc(names, bytes)) {
+      throw damaged("the codecs' names", DumpFormat.HEADER_BYTES, "their checksum does not hold");
+    }
+    return new String[] {
+      new String(names.array(), 0, keyCodec, StandardCharsets.UTF_8),
+      new String(names.array(), keyCodec, valueCodec, StandardCharsets.UTF_8)
+    };
   }
 
   private static int nameLength(ByteBuffer header, int at) throws IOException {

@@ -26,8 +26,8 @@ public final class DumpWriter {
             .putInt(DumpFormat.VERSION_AT, DumpFormat.VERSION)
             .putLong(DumpFormat.CAPACITY_AT, shape.capacity())
             .putInt(DumpFormat.AVERAGE_AT, shape.averageEntryBytes())
-            .putInt(DumpFormat.KEY_CODEC_BYTES_AT, keyCodec.length)
-            .putInt(DumpFormat.VALUE_CODEC_BYTES_AT, valueCodec.length)
+            .putInt(DumpFormat.KEY_CODEC_AT, keyCodec.length)
+            .putInt(DumpFormat.VALUE_CODEC_AT, valueCodec.length)
             .putLong(DumpFormat.CREATED_AT, shape.created())
             .putLong(DumpFormat.ENTRIES_AT, entries);
     header.putInt(DumpFormat.HEADER_CRC, DumpFormat.crc(header, DumpFormat.HEADER_CRC));

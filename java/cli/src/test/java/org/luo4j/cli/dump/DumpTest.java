@@ -146,9 +146,26 @@ class DumpTest {
         refused(edited(FIRST + 8, FIRST + 20, FIRST, 1 << 17), "in the limit").contains("cut off"));
   }
 
+  /** It is the same but for the codecs. */
+  @Test
+  void aDumpOfVersion1HasTheirHashes() throws IOException {
+    byte[] whole = dump();
+    ByteBuffer old =
+        ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN).put(0, whole, 0, 64).putInt(8, 1);
+    old.putInt(32, "key".hashCode()).putInt(36, "value".hashCode());
+    old.putInt(60, DumpFormat.crc(old, 60));
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    bytes.write(old.array());
+    bytes.write(whole, FIRST, whole.length - FIRST);
+    CacheShape shape = new DumpReader(new ByteArrayInputStream(bytes.toByteArray())).shape();
+    assertEquals(String.format("0x%08x", "key".hashCode()), shape.keyCodec());
+    assertEquals(String.format("0x%08x", "value".hashCode()), shape.valueCodec());
+    assertEquals(SHAPE.capacity(), shape.capacity());
+  }
+
   @Test
   void aHeaderThatIsNotUnderstoodIsRefusedWithTheReason() throws IOException {
-    assertTrue(refused(edited(8, 60, 0, 1), "").contains("version 1, not 2"));
+    assertTrue(refused(edited(8, 60, 0, 3), "").contains("version 3, not 2 or 1"));
     assertTrue(refused(edited(16, 60, 0, 0), "").contains("capacity"));
     assertTrue(refused(edited(24, 60, 0, 1), "").contains("averageEntryBytes"));
     for (int length : new int[] {-1, 1025}) {
