@@ -52,7 +52,9 @@ final class CacheClock {
   /** The boot clock less the cache's time; of no meaning where the boot clock is not known. */
   private final long bootSkew;
 
-  private long base;
+  /** The time from which expiry counts. Changed while nobody makes or writes an entry's expiry. */
+  private volatile long base;
+
   private boolean jumped;
 
   /** The time that was stored last. */
@@ -177,9 +179,31 @@ final class CacheClock {
     return (expiry & 0xFFFF_FFFFL) << CacheFormat.EXPIRY_SHIFT;
   }
 
-  /** The expiry of an entry that lives for {@code age} ms from now on; takes note of the time. */
+  /**
+   * The base: an expiry is of no use where it was made with another one. Any thread.
+   *
+   * @return ms since the cache was created
+   */
+  long base() {
+    return base;
+  }
+
+  /** Whether so much time has passed since the base that no expiry can be made any more. */
+  boolean isUsedUp() {
+    return time() - base >= HORIZON;
+  }
+
+  /**
+   * The expiry of an entry that lives for {@code age} ms from now on; takes note of the time. An
+   * entry that would live beyond what an expiry can hold expires then.
+   *
+   * @return 0 when {@link #isUsedUp}
+   */
   int after(long age) {
     long time = time();
+    if (time - base >= HORIZON) {
+      return 0;
+    }
     memory.putLong(CacheFormat.LATEST_AT, created + time);
     return expiry(time - base + age);
   }

@@ -109,14 +109,21 @@ final class Overwrites {
     NOT_YET
   }
 
-  /** Overwrites a key's value, if it can. */
-  Result tryPut(byte[] key, long hash, byte[] value, int expiry, int check) {
+  /**
+   * Overwrites a key's value, if it can.
+   *
+   * @param base the clock's base by which the expiry was made; of no meaning where that is 0
+   */
+  Result tryPut(byte[] key, long hash, byte[] value, int expiry, long base, int check) {
     Pins.Pin pin = Entry.isShort(key, value) ? reader.pins.hold() : null;
     if (pin == null) {
       return Result.NOT_HERE;
     }
     try {
       Stripe stripe = stripe(pin);
+      if (expiry != 0 && base != reader.clock.base()) {
+        return Result.NOT_HERE;
+      }
       stripe.begin();
       Result result = put(stripe, key, hash, value, expiry, check);
       stripe.isChanging = false;

@@ -548,6 +548,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * Sets how long an entry lives after it was put, where {@link WarmCache#put(Object, Object,
      * Duration)} or {@link WarmCache#putUntil} does not say otherwise. Default: for ever.
      *
+     * <p>An entry's end is kept within 8.7 years from when the cache was made, or from a later time
+     * at which nothing was there that could expire: what would end later ends then.
+     *
      * @param age 1 ms to 2920 days; kept in steps of 64 ms, rounded up
      * @return this
      * @throws IllegalArgumentException for another age
@@ -562,8 +565,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
     /**
      * Sets the clock of expiry, which must be the same before and after a restart. When it is set
-     * back, the cache's time goes on from where it was. Default: the machine's boot clock, and the
-     * wall clock for the time that a reboot or a kexec took.
+     * back, the cache's time goes on from where it was: all that the clock goes forward counts,
+     * also where that only undoes a step back. Default: the machine's boot clock, and the wall
+     * clock for the time that a reboot or a kexec took.
      *
      * @param clock gives ms since 1970; is called by any thread. {@link #open} calls it once, when
      *     it has the memory and before it writes to it; what it throws there reaches the caller
@@ -1058,19 +1062,35 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @param key not null
    * @param value not null
    * @param expires ms since 1970, kept in steps of 64 ms since the cache was created, rounded up; 0
-   *     for never
+   *     for never. What is more than 8.7 years away may end sooner: {@link
+   *     Builder#expireAfterWrite}
    * @return false when that time is past, and nothing was put
    * @throws IllegalArgumentException when the entry is larger than an eighth of the capacity
    */
   public boolean putUntil(K key, V value, long expires) {
     Objects.requireNonNull(key, "key");
     Objects.requireNonNull(value, "value");
-    int expiry = expires == 0 ? 0 : reader.clock.at(expires);
-    if (expires != 0 && expiry == 0) {
-      return false;
+    while (true) {
+      long base = reader.clock.base();
+      int expiry = expires == 0 ? 0 : at(expires);
+      if (expires != 0 && expiry == 0) {
+        return false;
+      }
+      if (putExpiring(key, value, expiry, base)) {
+        return true;
+      }
     }
-    putExpiring(key, value, expiry);
-    return true;
+  }
+
+  private int at(long expires) {
+    try {
+      while (reader.clock.isUsedUp()) {
+        renewBase();
+      }
+      return reader.clock.at(expires);
+    } catch (InternalError e) {
+      throw sound(e);
+    }
   }
 
   private static long millis(Duration age) {
@@ -1082,10 +1102,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private void put(K key, V value, long ageMillis) {
-    putExpiring(key, value, expiry(ageMillis));
+    long base;
+    do {
+      base = reader.clock.base();
+    } while (!putExpiring(key, value, expiry(ageMillis), base));
   }
 
-  private void putExpiring(K key, V value, int expiry) {
+  /** Puts a value; false, and nothing is put, where the clock has another base by now. */
+  private boolean putExpiring(K key, V value, int expiry, long base) {
     byte[] bytes = keyBytes(key);
     byte[] encoded = checked(bytes, value);
     computations.checkChange(bytes);
@@ -1093,19 +1117,23 @@ public final class WarmCache<K, V> implements AutoCloseable {
     int check = Entry.check(bytes, encoded, expiry);
     Overwrites.Result overwritten =
         listener == null
-            ? overwrite(bytes, hash, encoded, expiry, check)
+            ? overwrite(bytes, hash, encoded, expiry, base, check)
             : Overwrites.Result.NOT_HERE;
     if (overwritten == Overwrites.Result.DONE) {
-      return;
+      return true;
     }
     lock();
     try {
       begin();
+      if (expiry != 0 && base != reader.clock.base()) {
+        return false;
+      }
       if (overwritten == Overwrites.Result.NOT_YET && writer.newPeriod()) {
         writer.newPeriod();
       }
       writer.put(bytes, hash, encoded, expiry, check);
       reader.memory.checkSound();
+      return true;
     } catch (RuntimeException e) {
       throw soundUnderLock(e);
     } catch (Error e) {
@@ -1120,9 +1148,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private Overwrites.Result overwrite(
-      byte[] bytes, long hash, byte[] encoded, int expiry, int check) {
+      byte[] bytes, long hash, byte[] encoded, int expiry, long base, int check) {
     try {
-      return writer.overwrites().tryPut(bytes, hash, encoded, expiry, check);
+      return writer.overwrites().tryPut(bytes, hash, encoded, expiry, base, check);
     } catch (InternalError e) {
       throw sound(e);
     }
@@ -1145,9 +1173,27 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private int expiry(long ageMillis) {
     try {
-      return ageMillis == 0 ? 0 : reader.clock.after(ageMillis);
+      int expiry = ageMillis == 0 ? 0 : reader.clock.after(ageMillis);
+      while (ageMillis != 0 && expiry == 0) {
+        renewBase();
+        expiry = reader.clock.after(ageMillis);
+      }
+      return expiry;
     } catch (InternalError e) {
       throw sound(e);
+    }
+  }
+
+  /** Has expiry count from now on, where nothing can have one any more. */
+  private void renewBase() {
+    if (write.isHeldByCurrentThread()) {
+      writer.renewBase();
+    } else {
+      locked(
+          () -> {
+            writer.renewBase();
+            return true;
+          });
     }
   }
 

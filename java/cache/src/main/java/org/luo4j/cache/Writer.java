@@ -382,6 +382,18 @@ final class Writer {
   }
 
   /**
+   * Has expiry count from now on, where so much time has passed that nothing can have an expiry any
+   * more: all that has one is past, and is removed.
+   */
+  void renewBase() {
+    if (reader.clock.isUsedUp()) {
+      stopOverwrites();
+      dropExpired(true);
+      reader.clock.newBase();
+    }
+  }
+
+  /**
    * Removes what has expired, or all that can expire.
    *
    * @return whether nothing is left that can expire

@@ -8,7 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -104,6 +106,71 @@ class ExpiryTest {
       for (int i = 0; cache.size() > 1; i++) {
         assertFalse(i > 100_000, "the cleaning does not meet it");
         cache.put("other", "v".repeat(i % 500)); // of other sizes, which go round the memory
+      }
+    }
+  }
+
+  /** As a clock does that shows 1970 until it is set. An expiry cannot hold so much. */
+  @Test
+  void aJumpOfTheClockOverManyYearsLeavesWhatIsPutLaterItsAge() throws IOException {
+    long years = Duration.ofDays(365 * 50).toMillis();
+    for (boolean listens : new boolean[] {false, true}) {
+      List<String> told = new ArrayList<>();
+      WarmCache.Builder<String, String> builder =
+          builder("cache " + listens).expireAfterWrite(MINUTE);
+      if (listens) {
+        builder.removalListener((key, value, cause) -> told.add(key + " " + cause));
+      }
+      try (WarmCache<String, String> cache = builder.open()) {
+        cache.put("stays", "value", Duration.ofDays(2920));
+        Map<String, Runnable> all = changes(cache, "key");
+        all.put("an age of its own", () -> cache.put("key", "value", MINUTE));
+        all.put("a time", () -> cache.putUntil("key", "value", now.get() + MINUTE.toMillis()));
+        all.put("putIfAbsent", () -> cache.putIfAbsent("new", "value"));
+        for (Map.Entry<String, Runnable> change : all.entrySet()) {
+          cache.put("key", "value", Duration.ofDays(2920));
+          now.addAndGet(years);
+          assertNull(cache.getIfPresent("key"), "its age is over");
+          change.getValue().run();
+          cache.putIfAbsent("key", "value"); // where the change needs a value that is there
+          assertEquals("value", cache.getIfPresent("key"), change.getKey());
+          now.addAndGet(MINUTE.toMillis() - 1);
+          assertEquals("value", cache.getIfPresent("key"), change.getKey());
+          now.addAndGet(65);
+          assertNull(cache.getIfPresent("key"), change.getKey());
+        }
+        assertNull(cache.getIfPresent("stays"), "a base of later must not bring it back");
+        cache.put("last", "value");
+      }
+      assertEquals(listens, told.contains("stays EXPIRED"), told.toString());
+      try (WarmCache<String, String> cache = builder("cache " + listens).open()) {
+        assertEquals("value", cache.getIfPresent("last"));
+        now.addAndGet(2 * MINUTE.toMillis());
+        assertNull(cache.getIfPresent("last"));
+      }
+    }
+  }
+
+  /** An expiry says how much later than the base; with another base it would mean another time. */
+  @Test
+  void anOverwriteWithAnExpiryOfAnotherBaseIsNotMade() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), CacheFormat.Layout.of(64 << 10, 64))) {
+      Reader reader = scene.reader;
+      byte[] key = Scene.bytes("key");
+      byte[] value = new byte[10];
+      long base = reader.clock.base();
+      for (long other : new long[] {base + 64, base}) {
+        boolean isMade = false;
+        for (int i = 0; i < 100; i++) {
+          scene.put("fill" + i, new byte[10]);
+          scene.put("key", value);
+          scene.writer.newPeriod();
+          int check = Entry.check(key, value, 100);
+          isMade |=
+              scene.writer.overwrites().tryPut(key, scene.hash("key"), value, 100, other, check)
+                  == Overwrites.Result.DONE;
+        }
+        assertEquals(other == base, isMade);
       }
     }
   }

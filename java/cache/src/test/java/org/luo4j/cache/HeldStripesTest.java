@@ -118,7 +118,7 @@ class HeldStripesTest {
     byte[] key = Codec.INT.encode(1);
     assertThrows(
         IndexOutOfBoundsException.class,
-        () -> writer.overwrites().tryPut(key, reader.hash(key), new byte[10], 0, 0));
+        () -> writer.overwrites().tryPut(key, reader.hash(key), new byte[10], 0, 0, 0));
     assertNobodyIsLeft();
   }
 
@@ -158,7 +158,7 @@ class HeldStripesTest {
     byte[] value = new byte[10];
     return writer
         .overwrites()
-        .tryPut(bytes, reader.hash(bytes), value, 0, Entry.check(bytes, value, 0));
+        .tryPut(bytes, reader.hash(bytes), value, 0, 0, Entry.check(bytes, value, 0));
   }
 
   /** The clock is read, and memory is copied, while readers are pinned. */
@@ -191,7 +191,7 @@ class HeldStripesTest {
     assertThrows(IllegalStateException.class, () -> reader.verify(place));
     assertThrows(
         IllegalStateException.class,
-        () -> writer.overwrites().tryPut(key, hash, new byte[10], 0, 0));
+        () -> writer.overwrites().tryPut(key, hash, new byte[10], 0, 0, 0));
     assertNobodyIsLeft();
   }
 

@@ -561,7 +561,7 @@ class RecoveryTest {
               scene
                   .writer
                   .overwrites()
-                  .tryPut(key, scene.hash("damaged"), value, 0, Entry.check(key, value, 0));
+                  .tryPut(key, scene.hash("damaged"), value, 0, 0, Entry.check(key, value, 0));
           assertEquals(Overwrites.Result.DONE, result);
         }
         assertArrayEquals(Scene.value(2, 300), scene.get("next"));

@@ -158,7 +158,7 @@ final class Scene implements AutoCloseable {
   /** Overwrites a key's value without the lock. */
   Overwrites.Result overwrite(String key, byte[] value) {
     byte[] bytes = bytes(key);
-    return writer.overwrites().tryPut(bytes, hash(key), value, 0, Entry.check(bytes, value, 0));
+    return writer.overwrites().tryPut(bytes, hash(key), value, 0, 0, Entry.check(bytes, value, 0));
   }
 
   /** Has another thread do something, and waits for it. */

@@ -67,7 +67,7 @@ class WriterTest {
 
   private boolean overwrite(int n) {
     int check = Entry.check(KEY, value(n), 0);
-    return writer.overwrites().tryPut(KEY, hash, value(n), 0, check) == Overwrites.Result.DONE;
+    return writer.overwrites().tryPut(KEY, hash, value(n), 0, 0, check) == Overwrites.Result.DONE;
   }
 
   private boolean tryPut(int n, long expected, long period) {
@@ -114,7 +114,7 @@ class WriterTest {
     int check = Entry.check(KEY, value(2), 0);
     for (int periods = 0; periods < 2; periods++) {
       assertEquals(
-          Overwrites.Result.NOT_YET, writer.overwrites().tryPut(KEY, hash, value(2), 0, check));
+          Overwrites.Result.NOT_YET, writer.overwrites().tryPut(KEY, hash, value(2), 0, 0, check));
       assertArrayEquals(value(1), reader.get(KEY, hash));
       assertTrue(writer.newPeriod());
     }

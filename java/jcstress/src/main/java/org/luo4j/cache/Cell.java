@@ -158,7 +158,7 @@ final class Cell {
   boolean overwrite(long n) {
     byte[] value = value(n);
     int check = Entry.check(KEY, value, 0);
-    return writer.overwrites().tryPut(KEY, hash, value, 0, check) == Overwrites.Result.DONE;
+    return writer.overwrites().tryPut(KEY, hash, value, 0, 0, check) == Overwrites.Result.DONE;
   }
 
   boolean remove() {
