@@ -2,7 +2,7 @@
 package org.luo4j.cache;
 
 import java.io.IOException;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.BootClock;
@@ -34,10 +34,16 @@ final class KeptMemory implements CacheMemory {
   private final long size;
   private final MemFdOptions options;
   private final long boot = boot();
-  private Kept kept;
+
+  /** Null where what is set aside may fit, and was not looked at: {@link #takeBack} does that. */
+  private @Nullable Kept kept;
+
   private @Nullable Kept aside;
   private @Nullable MemoryRegion region;
   private @Nullable String refusal;
+
+  /** Set by the constructor at the latest. */
+  @SuppressWarnings("NullAway.Init")
   private Start origin;
 
   /**
@@ -53,12 +59,13 @@ final class KeptMemory implements CacheMemory {
     this.options = MemFdOptions.named(name).size(Math.max(size, 0)).hugeFolios();
     boolean done = false;
     try {
-      Optional<Kept> found = handover.find(name);
+      kept = handover.find(name).orElse(null);
       if (size == AS_KEPT) {
-        kept = found.orElseThrow(() -> new IOException(handover.whyNothing(name)));
+        if (kept == null) {
+          throw new IOException(handover.whyNothing(name));
+        }
       } else {
-        Optional<Kept> swapped = heal(found.isPresent());
-        kept = found.isPresent() ? found.get() : swapped.isPresent() ? swapped.get() : make();
+        heal();
       }
       find();
       done = true;
@@ -69,35 +76,37 @@ final class KeptMemory implements CacheMemory {
     }
   }
 
-  /**
-   * Finishes or undoes what a killed process was at while two memories changed places.
-   *
-   * @param isThere whether there is memory under the name
-   * @return what belongs under the name, where there is none
-   */
-  private Optional<Kept> heal(boolean isThere) {
+  /** Finishes or undoes what a killed process was at while two memories changed places. */
+  private void heal() {
     aside = handover.find(asideName()).orElse(null);
     Kept swapped = handover.find(swapName()).orElse(null);
     if (swapped == null) {
-      return Optional.empty();
+      return;
     }
     if (aside == null) {
       aside = swapped.rename(asideName()); // the last of three renames was missing
-    } else if (!isThere) {
-      return Optional.of(swapped.rename(name)); // the first one was made
+    } else if (kept == null) {
+      kept = swapped.rename(name); // the first one was made
     } else {
       swapped.discard();
     }
-    return Optional.empty();
   }
 
-  private void find() {
+  private void find() throws IOException {
+    if (kept == null) {
+      origin = new Start(Start.Kind.COLD, handover.whyNothing(name));
+      boolean mayBeTakenBack = aside != null && aside.memory().size() == size;
+      if (!mayBeTakenBack) { // takeBack makes it where it was tried in vain
+        makeRoom(0);
+        makeNew();
+      }
+      return;
+    }
     long found = kept.memory().size();
-    if (kept.origin() != Kept.Origin.NEW && found == size - CacheFormat.TRAILER_BYTES) {
-      grow();
+    if (found == size - CacheFormat.TRAILER_BYTES) {
+      grow(kept.memory());
       found = kept.memory().size();
     }
-    refusal = null;
     if (size != AS_KEPT && found != size) {
       refusal =
           "what is kept under '"
@@ -109,15 +118,16 @@ final class KeptMemory implements CacheMemory {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, kept.how());
       return;
     }
-    region = kept.memory().map();
-    origin = found();
+    MemoryRegion mapped = kept.memory().map();
+    region = mapped;
+    origin = origin(kept, mapped);
   }
 
   /** Memory of a version that had no trailer gets one, unless its size is frozen. */
-  private void grow() {
+  private void grow(MemFd memory) {
     try {
-      kept.memory().setSize(size);
-      kept.memory().allocate(size - CacheFormat.TRAILER_BYTES, CacheFormat.TRAILER_BYTES);
+      memory.setSize(size);
+      memory.allocate(size - CacheFormat.TRAILER_BYTES, CacheFormat.TRAILER_BYTES);
     } catch (LuoException.Frozen e) {
       LOG.log(System.Logger.Level.WARNING, "memory of an earlier version: " + e.getMessage());
     }
@@ -141,19 +151,19 @@ final class KeptMemory implements CacheMemory {
     return origin;
   }
 
-  private Start found() {
+  private Start origin(Kept from, MemoryRegion found) {
     Start.Kind kind =
-        switch (kept.origin()) {
+        switch (from.origin()) {
           case NEW -> Start.Kind.COLD;
           case KEXEC -> Start.Kind.WARM_AFTER_KEXEC;
-          case KEPT -> isOfThisBoot() ? Start.Kind.WARM_AFTER_RESTART : Start.Kind.WARM_AFTER_KEXEC;
+          case KEPT ->
+              isOfThisBoot(found) ? Start.Kind.WARM_AFTER_RESTART : Start.Kind.WARM_AFTER_KEXEC;
         };
-    return new Start(kind, kept.how());
+    return new Start(kind, from.how());
   }
 
   /** Systemd and an agent hand the same memfd back after a restart and after a kexec. */
-  private boolean isOfThisBoot() {
-    MemoryRegion found = region();
+  private boolean isOfThisBoot(MemoryRegion found) {
     long last = found.size() < CacheFormat.HEADER_BYTES ? 0 : found.getLong(CacheFormat.BOOT_AT);
     return last == 0 || boot == 0 || last == boot;
   }
@@ -177,91 +187,165 @@ final class KeptMemory implements CacheMemory {
   }
 
   @Override
-  public boolean takeBack(Predicate<MemoryRegion> fits) {
-    Kept other = aside;
-    if (other == null || other.memory().size() != size) {
-      return false;
+  public boolean takeBack(Predicate<MemoryRegion> fits) throws IOException {
+    boolean done = aside != null && aside.memory().size() == size && takeAside(aside, fits);
+    if (!done && kept == null) {
+      makeRoom(0);
+      makeNew();
     }
+    return done;
+  }
+
+  private boolean takeAside(Kept other, Predicate<MemoryRegion> fits) {
     MemoryRegion found = other.memory().map();
-    boolean good = false;
+    boolean done = false;
     try {
-      good = fits.test(found);
+      if (fits.test(found)) {
+        exchange(other, found);
+        done = true;
+      }
     } finally {
-      if (!good) {
+      if (!done) {
         found.free();
       }
     }
-    if (!good) {
-      return false;
+    return done;
+  }
+
+  /** When that fails all is as before. */
+  private void exchange(Kept other, MemoryRegion found) {
+    Kept before = kept;
+    if (before == null || !origin.isWarm()) {
+      if (before != null) {
+        giveUp(before); // it is new
+      }
+      kept = other.rename(name);
+      aside = null;
+    } else {
+      Kept swapped = before.rename(swapName());
+      kept = swapped; // closed with this object, should the next call fail
+      try {
+        kept = other.rename(name);
+      } catch (Throwable e) {
+        undo(e, () -> kept = swapped.rename(name));
+        throw e;
+      }
+      aside = swapped; // closed with this object, should the next call fail
+      aside = swapped.rename(asideName());
     }
-    boolean isNew = !origin.isWarm();
     closeRegion();
     region = found;
-    aside = null;
-    if (isNew) {
-      kept.discard();
-      kept = other.rename(name);
-    } else {
-      Kept before = kept.rename(swapName());
-      kept = before; // closed with this object, should the next call fail
-      kept = other.rename(name);
-      aside = before.rename(asideName());
-    }
     refusal = null;
-    origin = found();
+    Start back = origin(kept, found);
     origin =
         new Start(
-            origin.kind(), origin.reason() + ", which had been set aside as '" + asideName() + "'");
-    return true;
+            back.kind(), back.reason() + ", which had been set aside as '" + asideName() + "'");
+  }
+
+  private static void undo(Throwable cause, Runnable step) {
+    try {
+      step.run();
+    } catch (Throwable e) {
+      cause.addSuppressed(e);
+    }
   }
 
   @Override
   public GivenWay setAside() throws IOException {
-    boolean dropped = discardAside();
+    try {
+      return new GivenWay(true, keep());
+    } catch (NoRoomException e) {
+      replace();
+      return new GivenWay(false, "it was given up, as there was no room for both");
+    }
+  }
+
+  /** Sets the memory aside. When that fails it is under its name as before. */
+  private String keep() throws IOException {
+    boolean dropped = aside != null;
+    MemFd.checkRoom(what(), size, aside == null ? 0 : aside.memory().allocated());
+    discardAside(); // only now: nothing is given up for memory that has no room
     closeRegion();
-    aside = kept.rename(asideName());
-    makeNew();
-    boolean isKept = aside != null;
-    return new GivenWay(
-        isKept,
-        (isKept
-                ? "it is kept as '" + asideName() + "'"
-                : "it was given up, as there was no room for both")
-            + (dropped ? ", in place of what was set aside before" : ""));
+    Kept before = Objects.requireNonNull(kept, "kept").rename(asideName());
+    kept = null;
+    aside = before;
+    try {
+      makeNew();
+    } catch (Throwable e) {
+      undo(
+          e,
+          () -> {
+            if (kept != null) {
+              kept.discard();
+            }
+            kept = before.rename(name);
+            aside = null;
+          });
+      throw e;
+    }
+    refusal = null;
+    return "it is kept as '"
+        + asideName()
+        + "'"
+        + (dropped ? ", in place of what was set aside before" : "");
   }
 
   @Override
   public void replace() throws IOException {
+    Kept before = Objects.requireNonNull(kept, "kept");
+    makeRoom(before.memory().allocated());
     closeRegion();
-    kept.discard();
+    giveUp(before);
+    kept = null;
     makeNew();
-  }
-
-  private void makeNew() throws IOException {
-    kept = make();
     refusal = null;
-    region = kept.memory().map();
   }
 
-  /** New memory; what is set aside makes room where there is none. */
-  private Kept make() throws IOException {
+  /**
+   * Gives up what is set aside where there is room with that and not without.
+   *
+   * @param freed what the caller gives up before it makes new memory
+   * @throws NoRoomException when there is no room even so: nothing was given up
+   */
+  private void makeRoom(long freed) throws NoRoomException {
     try {
-      MemFd.checkRoom("'" + name + "'", size);
+      MemFd.checkRoom(what(), size, freed);
     } catch (NoRoomException e) {
-      if (aside == null || e.available() + aside.memory().allocated() < e.needed()) {
+      if (aside == null) {
         throw e;
       }
+      MemFd.checkRoom(what(), size, freed + aside.memory().allocated());
       discardAside();
       LOG.log(
           System.Logger.Level.WARNING,
           "'"
               + asideName()
-              + "', old memory that was refused, was given up to make room for '"
-              + name
-              + "'");
-      MemFd.checkRoom("'" + name + "'", size);
+              + "', old memory that was refused, was given up to make room for "
+              + what());
     }
-    return handover.make(name, options);
+  }
+
+  private String what() {
+    return "'" + name + "'";
+  }
+
+  /** Makes new memory, where nothing is kept under the name. */
+  private void makeNew() throws IOException {
+    MemFd.checkRoom(what(), size); // a holder may take its time to free what was given up
+    kept = handover.make(name, options);
+    region = kept.memory().map();
+  }
+
+  /** Gives memory up, and frees it at once: a holder, or another fd of it, may take its time. */
+  private static void giveUp(Kept old) {
+    try (MemFd same = old.memory().duplicate()) {
+      old.discard();
+      same.setSize(0);
+    } catch (LuoException.Frozen e) {
+      LOG.log(
+          System.Logger.Level.DEBUG,
+          "what is given up is free when its session has ended: " + e.getMessage());
+    }
   }
 
   private void closeRegion() {
@@ -276,7 +360,7 @@ final class KeptMemory implements CacheMemory {
     if (aside == null) {
       return false;
     }
-    aside.discard();
+    giveUp(aside);
     aside = null;
     return true;
   }
