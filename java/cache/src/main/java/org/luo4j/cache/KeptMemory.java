@@ -2,6 +2,8 @@
 package org.luo4j.cache;
 
 import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +41,15 @@ final class KeptMemory implements CacheMemory {
   private @Nullable Kept kept;
 
   private @Nullable Kept aside;
+
+  /** What a killed process left, as long as others have the place where it belongs. */
+  private @Nullable Kept swapped;
+
+  /**
+   * By name, why memory beside the cache's cannot be had: others have it, or a limit is reached.
+   */
+  private final Map<String, String> whyNotMine = new HashMap<>();
+
   private @Nullable MemoryRegion region;
   private @Nullable String refusal;
 
@@ -78,17 +89,39 @@ final class KeptMemory implements CacheMemory {
 
   /** Finishes or undoes what a killed process was at while two memories changed places. */
   private void heal() {
-    aside = handover.find(asideName()).orElse(null);
-    Kept swapped = handover.find(swapName()).orElse(null);
+    aside = findSide(asideName());
+    swapped = findSide(swapName());
     if (swapped == null) {
       return;
     }
-    if (aside == null) {
+    boolean isAsideFree = aside == null && !whyNotMine.containsKey(asideName());
+    if (isAsideFree) {
       aside = swapped.rename(asideName()); // the last of three renames was missing
     } else if (kept == null) {
       kept = swapped.rename(name); // the first one was made
-    } else {
+    } else if (aside != null) {
       swapped.discard();
+    } else {
+      return; // until its place is free
+    }
+    swapped = null;
+  }
+
+  /** Memory beside the cache's; null where there is none, or it cannot be had. */
+  private @Nullable Kept findSide(String side) {
+    try {
+      return handover.find(side).orElse(null);
+    } catch (LuoException.OwnerAlive | LuoException.AgentRefused e) {
+      whyNotMine.put(side, "'" + side + "' cannot be had: " + e.getMessage());
+      LOG.log(
+          System.Logger.Level.WARNING,
+          whyNotMine.get(side)
+              + ". It stays as it is, and the cache '"
+              + name
+              + "' starts without it; until it can be had, old memory cannot be "
+              + (side.equals(asideName()) ? "set aside, nor " : "")
+              + "taken back");
+      return null;
     }
   }
 
@@ -200,7 +233,7 @@ final class KeptMemory implements CacheMemory {
     MemoryRegion found = other.memory().map();
     boolean done = false;
     try {
-      if (fits.test(found)) {
+      if (fits.test(found) && mayExchange()) {
         exchange(other, found);
         done = true;
       }
@@ -212,26 +245,40 @@ final class KeptMemory implements CacheMemory {
     return done;
   }
 
+  private boolean hasOld() {
+    return kept != null && origin.isWarm();
+  }
+
+  private boolean mayExchange() {
+    boolean may = !hasOld() || !whyNotMine.containsKey(swapName());
+    if (!may) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "'" + asideName() + "' fits, and cannot be taken back: " + whyNotMine.get(swapName()));
+    }
+    return may;
+  }
+
   /** When that fails all is as before. */
   private void exchange(Kept other, MemoryRegion found) {
     Kept before = kept;
-    if (before == null || !origin.isWarm()) {
+    if (before == null || !hasOld()) {
       if (before != null) {
         giveUp(before); // it is new
       }
       kept = other.rename(name);
       aside = null;
     } else {
-      Kept swapped = before.rename(swapName());
-      kept = swapped; // closed with this object, should the next call fail
+      Kept moved = before.rename(swapName());
+      kept = moved; // closed with this object, should the next call fail
       try {
         kept = other.rename(name);
       } catch (Throwable e) {
-        undo(e, () -> kept = swapped.rename(name));
+        undo(e, () -> kept = moved.rename(name));
         throw e;
       }
-      aside = swapped; // closed with this object, should the next call fail
-      aside = swapped.rename(asideName());
+      aside = moved; // closed with this object, should the next call fail
+      aside = moved.rename(asideName());
     }
     closeRegion();
     region = found;
@@ -252,19 +299,23 @@ final class KeptMemory implements CacheMemory {
 
   @Override
   public GivenWay setAside() throws IOException {
-    try {
-      return new GivenWay(true, keep());
-    } catch (NoRoomException e) {
-      replace();
-      return new GivenWay(false, "it was given up, as there was no room for both");
+    String reason = whyNotMine.get(asideName());
+    if (reason == null) {
+      try {
+        return new GivenWay(true, keep());
+      } catch (NoRoomException e) {
+        reason = "there was no room for both";
+      }
     }
+    replace();
+    return new GivenWay(false, "it was given up, as " + reason);
   }
 
   /** Sets the memory aside. When that fails it is under its name as before. */
   private String keep() throws IOException {
     boolean dropped = aside != null;
     MemFd.checkRoom(what(), size, aside == null ? 0 : aside.memory().allocated());
-    discardAside(); // only now: nothing is given up for memory that has no room
+    giveUpAside(); // only now: nothing is given up for memory that has no room
     closeRegion();
     Kept before = Objects.requireNonNull(kept, "kept").rename(asideName());
     kept = null;
@@ -315,7 +366,7 @@ final class KeptMemory implements CacheMemory {
         throw e;
       }
       MemFd.checkRoom(what(), size, freed + aside.memory().allocated());
-      discardAside();
+      giveUpAside();
       LOG.log(
           System.Logger.Level.WARNING,
           "'"
@@ -355,14 +406,22 @@ final class KeptMemory implements CacheMemory {
     }
   }
 
-  @Override
-  public boolean discardAside() {
+  private boolean giveUpAside() {
     if (aside == null) {
       return false;
     }
     giveUp(aside);
     aside = null;
     return true;
+  }
+
+  @Override
+  public boolean discardAside() throws IOException {
+    String reason = whyNotMine.get(asideName());
+    if (reason != null) {
+      throw new IOException(reason + ". Open the cache again when it can be had");
+    }
+    return giveUpAside();
   }
 
   @Override
@@ -376,6 +435,9 @@ final class KeptMemory implements CacheMemory {
       }
       if (aside != null) {
         aside.close();
+      }
+      if (swapped != null) {
+        swapped.close();
       }
       if (owns) {
         handover.close();

@@ -437,6 +437,89 @@ class KeptMemoryTest {
     assertTrue(process(MIB, OnRefusal.KEEP, "one", "one").isWarm());
   }
 
+  /** A tool that reads it, or another service: the service starts, and takes nothing from them. */
+  @Test
+  void whatOthersHaveStopsNoService() throws IOException {
+    for (OnRefusal what : List.of(OnRefusal.KEEP, OnRefusal.REPLACE)) {
+      leave("cache.refused", SIZE, 4);
+      process(MIB, OnRefusal.KEEP, null, "one");
+      try (Handover other = handover(Duration.ZERO);
+          Kept theirs = other.find("cache.refused").orElseThrow();
+          Handover second = handover(Duration.ZERO);
+          Logged log = new Logged(WarmCache.class);
+          WarmCache<String, String> cache = open(second, 2 * MIB, what)) {
+        assertEquals(Start.Kind.COLD, cache.start().kind());
+        cache.put("key", "two");
+        assertEquals(2, log.lines().size(), "" + log.lines());
+        String busy = log.lines().get(0);
+        assertTrue(busy.startsWith("WARNING 'cache.refused' cannot be had: "), busy);
+        assertTrue(busy.contains("process " + ProcessHandle.current().pid()), busy);
+        assertTrue(
+            cache
+                .start()
+                .reason()
+                .contains(what == OnRefusal.KEEP ? "it was given up, as 'cache.refused'" : "over"),
+            cache.start().reason());
+        IOException refused = assertThrows(IOException.class, cache::discardRefused);
+        assertTrue(refused.getMessage().contains("'cache.refused' cannot be had"), "" + refused);
+        assertEquals(SIZE, theirs.memory().size());
+      }
+      assertEquals(4L, number("cache.refused"));
+      process(2 * MIB, OnRefusal.KEEP, "two", "two");
+      discard("cache", "cache.refused");
+    }
+  }
+
+  @Test
+  void whatOthersHaveWhileTwoMemoriesChangePlacesStopsNoService() throws IOException {
+    leave("cache", 2 * SIZE, 3);
+    leave("cache.refused", SIZE, 4);
+    leave("cache.swap", SIZE, 5);
+    try (Handover other = handover(Duration.ZERO)) {
+      Kept theirs = other.find("cache.swap").orElseThrow();
+      try (KeptMemory memory = new KeptMemory(handover(Duration.ZERO), true, "cache", SIZE);
+          Logged log = new Logged(WarmCache.class)) {
+        assertFalse(memory.takeBack(region -> true));
+        assertTrue(log.lines().get(0).contains("fits, and cannot be taken back"), "" + log.lines());
+        assertTrue(memory.setAside().isKept());
+      }
+      theirs.close();
+    }
+    assertKept(0L, 3L, 5L);
+    kept(SIZE).close();
+    assertKept(0L, 3L, null);
+    leave("cache.swap", SIZE, 6);
+    try (Handover other = handover(Duration.ZERO)) {
+      Kept theirs = other.find("cache.refused").orElseThrow();
+      new KeptMemory(handover(Duration.ZERO), true, "cache", SIZE).close();
+      theirs.close();
+    }
+    assertKept(0L, 3L, 6L);
+    discard("cache");
+    try (Handover other = handover(Duration.ZERO)) {
+      Kept theirs = other.find("cache.refused").orElseThrow();
+      new KeptMemory(handover(Duration.ZERO), true, "cache", SIZE).close();
+      theirs.close();
+    }
+    assertKept(6L, 3L, null);
+  }
+
+  /** As where the agent's limit of names is reached. */
+  @Test
+  void aNameThatTheHolderDoesNotGiveStopsNoService() throws IOException {
+    agent.close();
+    agent = Agent.builder(luo).socket(folder.resolve("agent")).maxNamesPerUid(1).start();
+    try (KeptMemory memory = kept(SIZE)) {
+      memory.region().putLong(0, 3);
+    }
+    try (KeptMemory memory = kept(2 * SIZE)) {
+      CacheMemory.GivenWay given = memory.setAside();
+      assertFalse(given.isKept());
+      assertTrue(given.where().contains("maxNamesPerUid"), given.where());
+      assertEquals(0, memory.region().getLong(0));
+    }
+  }
+
   /** As an agent whose limit for a user is reached. */
   @Test
   void whatTheHolderDoesNotTakeLeavesOldMemoryUnderItsName() throws IOException {
