@@ -3,6 +3,7 @@ package org.luo4j.cache;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -17,8 +18,14 @@ import org.luo4j.OwnedFile;
 /**
  * A cache's memory in a file. All of it is allocated when it is made. What is set aside is the file
  * of the same name with {@code .refused}; while two files change places one has {@code .swap}.
+ *
+ * <p>A side file is moved, replaced or deleted only where it is known to be the cache's: an
+ * ordinary file of this user that no process has open, with the mark of a cache in its first word.
+ * What is not stays as it is, and stops no service.
+ *
+ * <p>Not final, so that a test can have a step fail.
  */
-final class FileMemory implements CacheMemory {
+class FileMemory implements CacheMemory {
 
   private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
 
@@ -76,30 +83,100 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** Finishes or undoes what a killed process was at while two files changed places. */
+  /** Finishes or undoes what a killed process was at while files changed places. */
   private void heal() throws IOException {
-    if (!Files.exists(swap)) {
+    if (!isThere(swap)) {
       return;
     }
-    if (!Files.exists(aside)) {
-      Files.move(swap, aside); // the last of three renames was missing
-    } else if (owned.size() == 0) {
-      undoSwap(); // the first one was made, and the file is new
-    } else {
-      Files.delete(swap);
+    OwnedFile swapped = null;
+    try {
+      swapped = ownMarked(swap);
+      if (!isThere(aside)) {
+        swapped.moveTo(aside); // the last of three renames was missing
+      } else if (owned.size() == 0) {
+        undoSwap(swapped); // the first one was made, and the file is new
+      } else {
+        ownMarked(aside).close(); // nothing is given up for what is not the cache's
+        discard(swapped);
+      }
+    } catch (IOException e) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "what a killed process may have left stays as it is, and "
+              + file
+              + " is opened without it: "
+              + e.getMessage());
+    } finally {
+      if (swapped != null && swapped != owned) {
+        swapped.close();
+      }
     }
   }
 
-  private void undoSwap() throws IOException {
+  private void undoSwap(OwnedFile swapped) throws IOException {
+    swapped.moveTo(file);
     OwnedFile before = owned;
-    OwnedFile swapped = own(swap, Duration.ZERO, false);
-    boolean done = false;
+    owned = swapped;
+    before.close();
+  }
+
+  private static boolean isThere(Path side) {
+    return Files.exists(side, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /**
+   * A side file of this user, owned.
+   *
+   * @throws FileSystemException when it is not such a file, or another process has it: the reason
+   *     says what it is and what to do
+   */
+  private static OwnedFile ownSide(Path side) throws FileSystemException {
+    String reason;
+    if (Files.isRegularFile(side, LinkOption.NOFOLLOW_LINKS)) {
+      try {
+        return OwnedFile.openExisting(side, Duration.ZERO, false);
+      } catch (LuoException.OwnerAlive e) {
+        reason = e.remedy();
+      } catch (IOException e) {
+        reason = e instanceof FileSystemException f ? f.getReason() : e.getMessage();
+      }
+    } else {
+      reason = "it is a directory, or no ordinary file, which no cache makes";
+    }
+    throw inTheWay(side, "" + reason);
+  }
+
+  private static FileSystemException inTheWay(Path side, String reason) {
+    return new FileSystemException(
+        side.toString(), null, reason + "; if nobody needs it, remove " + side);
+  }
+
+  /** As {@link #ownSide}, of a file that a cache has made. */
+  private static OwnedFile ownMarked(Path side) throws IOException {
+    OwnedFile found = ownSide(side);
+    boolean isMarked = false;
     try {
-      swapped.moveTo(file);
-      owned = swapped;
-      done = true;
+      isMarked = isMarked(found);
     } finally {
-      (done ? before : swapped).close();
+      if (!isMarked) {
+        found.close();
+      }
+    }
+    if (!isMarked) {
+      throw inTheWay(side, "it holds no cache, so that it may be another program's");
+    }
+    return found;
+  }
+
+  private static boolean isMarked(OwnedFile found) throws IOException {
+    if (found.size() < CacheFormat.HEADER_BYTES) {
+      return false;
+    }
+    MemoryRegion region = found.map();
+    try {
+      return CacheFormat.isMarked(region);
+    } finally {
+      region.free();
     }
   }
 
@@ -107,19 +184,42 @@ final class FileMemory implements CacheMemory {
     long found = owned.size();
     if (found == 0) {
       origin = new Start(Start.Kind.COLD, file + " is new");
-      boolean mayBeTakenBack = Files.exists(aside) && Files.size(aside) == size;
+      boolean mayBeTakenBack =
+          Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS) && Files.size(aside) == size;
       if (!mayBeTakenBack) { // takeBack allocates where it was tried in vain
         allocate();
       }
     } else if (found == size || found == size - CacheFormat.TRAILER_BYTES) {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
-      if (found < size || (owned.isLockSafe() && !owned.isReserved())) {
-        owned.reserve(size); // it was made by a version that did not, or copied without its holes
+      if (found < size) { // it was made by a version that had no trailer
+        fill();
       }
-      region = owned.map();
+      region = map(owned);
     } else {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
       refusal = file + " has " + found + " bytes, a cache of this capacity " + size;
+    }
+  }
+
+  /** The mapping of a file, whole. */
+  MemoryRegion map(OwnedFile of) throws IOException {
+    return of.map();
+  }
+
+  @Override
+  public void reserve() throws IOException {
+    if (owned.isLockSafe() && !owned.isReserved()) { // copied without its holes, for one
+      fill();
+    }
+  }
+
+  /** Allocates what the file lacks; what is set aside makes room where there is none. */
+  private void fill() throws IOException {
+    try {
+      owned.reserve(size);
+    } catch (NoRoomException e) {
+      makeRoom(owned.allocated());
+      owned.reserve(size);
     }
   }
 
@@ -129,7 +229,7 @@ final class FileMemory implements CacheMemory {
     try {
       makeRoom(0);
       owned.reserve(size);
-      region = owned.map();
+      region = map(owned);
       done = true;
     } finally {
       if (!done) {
@@ -148,15 +248,15 @@ final class FileMemory implements CacheMemory {
     try {
       owned.checkRoom(size, freed);
     } catch (NoRoomException e) {
-      OwnedFile other = ownAside();
-      if (other == null) {
+      if (!isThere(aside)) {
         throw e;
       }
-      try {
-        owned.checkRoom(size, freed + other.allocated());
+      try (OwnedFile other = ownMarked(aside)) {
+        owned.checkRoom(size, freed + freedBy(other));
         discard(other);
-      } finally {
-        other.close();
+      } catch (FileSystemException notOurs) {
+        e.addSuppressed(notOurs);
+        throw e;
       }
       LOG.log(
           System.Logger.Level.WARNING,
@@ -164,30 +264,9 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** What is set aside; null where somebody looks at it, or it is not this user's. */
-  private @Nullable OwnedFile openAside() {
-    try {
-      return OwnedFile.openExisting(aside, Duration.ZERO, false);
-    } catch (LuoException.OwnerAlive | IOException e) {
-      return null;
-    }
-  }
-
-  /** As {@link #openAside}; null also where it has another name. */
-  private @Nullable OwnedFile ownAside() throws IOException {
-    OwnedFile other = Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS) ? openAside() : null;
-    if (other == null) {
-      return null;
-    }
-    boolean isOnlyName = false;
-    try {
-      isOnlyName = other.path().equals(aside) && links(aside) == 1;
-    } finally {
-      if (!isOnlyName) {
-        other.close();
-      }
-    }
-    return isOnlyName ? other : null;
+  /** What the deletion of a file gives back: nothing where it has another name. */
+  private static long freedBy(OwnedFile file) throws IOException {
+    return links(file.path()) == 1 ? file.allocated() : 0;
   }
 
   private static int links(Path path) throws IOException {
@@ -195,9 +274,14 @@ final class FileMemory implements CacheMemory {
     return known ? (Integer) Files.getAttribute(path, "unix:nlink") : 1;
   }
 
-  /** Deletes a file. It is emptied first: a mapping of this process could hold its memory. */
+  /**
+   * Deletes a file. It is emptied first, unless it has another name: a mapping of this process
+   * could hold its memory.
+   */
   private static void discard(OwnedFile file) throws IOException {
-    file.clear();
+    if (links(file.path()) == 1) {
+      file.clear();
+    }
     file.delete();
   }
 
@@ -221,7 +305,7 @@ final class FileMemory implements CacheMemory {
 
   @Override
   public boolean takeBack(Predicate<MemoryRegion> fits) throws IOException {
-    boolean done = Files.exists(aside) && takeAside(fits);
+    boolean done = isThere(aside) && takeAside(fits);
     if (!done && region == null && refusal == null) {
       allocate();
     }
@@ -229,15 +313,18 @@ final class FileMemory implements CacheMemory {
   }
 
   private boolean takeAside(Predicate<MemoryRegion> fits) throws IOException {
-    OwnedFile other = openAside();
-    if (other == null) {
+    OwnedFile other;
+    try {
+      other = ownSide(aside);
+    } catch (FileSystemException e) {
+      LOG.log(System.Logger.Level.WARNING, "nothing is taken back: " + e.getMessage());
       return false;
     }
     MemoryRegion found = null;
     boolean done = false;
     try {
       if (other.size() == size) {
-        found = other.map();
+        found = map(other);
         done = fits.test(found) && exchange(other, found);
       }
     } finally {
@@ -260,20 +347,20 @@ final class FileMemory implements CacheMemory {
     } catch (IOException e) {
       LOG.log(
           System.Logger.Level.WARNING,
-          aside + " fits, and cannot be taken back: " + e + "; " + remedy());
+          aside + " fits, and cannot be taken back: " + e.getMessage());
       return false;
     }
     closeRegion();
     region = found;
     owned = other;
-    try {
+    try (before) {
       if (isNew) {
         before.clear(); // it has no name any more
       } else {
         before.moveTo(aside);
       }
-    } finally {
-      before.close();
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.WARNING, swap + " stays until the next open: " + e);
     }
     refusal = null;
     origin =
@@ -284,11 +371,14 @@ final class FileMemory implements CacheMemory {
 
   private void changePlaces(OwnedFile before, OwnedFile other, boolean isNew) throws IOException {
     if (!isNew) {
-      before.moveTo(swap);
+      if (isThere(swap)) {
+        throw inTheWay(swap, "there is something of this name already");
+      }
+      rename(before, swap);
     }
     boolean done = false;
     try {
-      other.moveTo(file);
+      rename(other, file);
       done = true;
     } finally {
       if (!done && !isNew) {
@@ -297,18 +387,21 @@ final class FileMemory implements CacheMemory {
     }
   }
 
+  /** Renames a file; a failure says what to do. */
+  private void rename(OwnedFile which, Path target) throws IOException {
+    try {
+      which.moveTo(target);
+    } catch (IOException e) {
+      throw new IOException(e + "; " + remedy(), e);
+    }
+  }
+
   /** What to do where files cannot change their names. */
-  private String remedy() throws IOException {
+  private String remedy() {
     if (aside.getFileName().toString().getBytes(StandardCharsets.UTF_8).length > MAX_NAME) {
       return "give the cache's file a shorter name: that of what is set aside is too long";
     }
-    boolean isThere = Files.exists(aside, LinkOption.NOFOLLOW_LINKS);
-    if (isThere && !Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS)) {
-      return "remove " + aside;
-    }
-    return "give this process's user the right to rename files in "
-        + aside.getParent()
-        + (isThere ? ", and remove " + aside + " where it belongs to another user" : "");
+    return "give this process's user the right to rename files in " + aside.getParent();
   }
 
   @Override
@@ -324,43 +417,85 @@ final class FileMemory implements CacheMemory {
         false,
         reason instanceof NoRoomException
             ? "it was deleted, as there was no room for both"
-            : "it was written over, as it could not be set aside: " + reason + "; " + remedy());
+            : "it was written over, as it could not be set aside: " + reason.getMessage());
   }
 
-  /** Sets the memory aside. When that fails all is as before. */
+  /** Sets the memory aside. Whatever fails, all is as before then. */
   private String keep() throws IOException {
-    boolean dropped = Files.exists(aside);
-    OwnedFile other = ownAside();
+    OwnedFile before = owned;
+    OwnedFile other = isThere(aside) ? ownMarked(aside) : null;
+    OwnedFile made = null;
     try {
-      owned.checkRoom(size, other == null ? 0 : other.allocated());
+      makeWay(other);
       closeRegion();
-      owned.moveTo(aside);
-      if (other != null) {
-        other.clear(); // it has no name any more, and a mapping of this process could hold it
+      rename(before, aside);
+      made = own(file, Duration.ZERO, false);
+      made.reserve(size);
+      region = map(made);
+      owned = made;
+    } finally {
+      if (owned == before) {
+        putBack(before, made, other);
+      }
+    }
+    refusal = null;
+    before.close();
+    if (other != null) {
+      endSwap(other);
+    }
+    return "it is kept as "
+        + aside
+        + (other == null ? "" : ", in place of what was set aside before");
+  }
+
+  /** Frees the name of what is set aside, and its memory where there is no room without that. */
+  private void makeWay(@Nullable OwnedFile other) throws IOException {
+    boolean isTight = false;
+    try {
+      owned.checkRoom(size, 0);
+    } catch (NoRoomException e) {
+      if (other == null) {
+        throw e;
+      }
+      owned.checkRoom(size, freedBy(other));
+      isTight = true;
+    }
+    if (other != null && (isTight || isThere(swap))) {
+      discard(other);
+    } else if (other != null) {
+      rename(other, swap); // it is needed no more when all else has been done
+    }
+  }
+
+  /** Undoes a {@link #keep} that failed. */
+  private void putBack(OwnedFile before, @Nullable OwnedFile made, @Nullable OwnedFile other)
+      throws IOException {
+    try {
+      if (!before.path().equals(file) && (made != null || !isThere(file))) {
+        before.moveTo(file); // unless another process has made a file there meanwhile
+      }
+      if (other != null && other.path().equals(swap) && !isThere(aside)) {
+        other.moveTo(aside);
       }
     } finally {
+      if (made != null) {
+        made.close();
+      }
       if (other != null) {
         other.close();
       }
     }
-    OwnedFile before = owned;
-    OwnedFile made = null;
-    try {
-      made = own(file, Duration.ZERO, false);
-      made.reserve(size);
-      region = made.map();
-      owned = made;
-    } catch (IOException e) {
-      before.moveTo(file);
-      throw e;
-    } finally {
-      OwnedFile ended = made == owned ? before : made;
-      if (ended != null) {
-        ended.close();
+  }
+
+  /** Deletes the last of what changed places; the next open does so where this cannot. */
+  private void endSwap(OwnedFile last) {
+    try (last) {
+      if (last.path().equals(swap)) {
+        discard(last);
       }
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.WARNING, swap + " stays until the next open: " + e);
     }
-    refusal = null;
-    return "it is kept as " + aside + (dropped ? ", in place of what was set aside before" : "");
   }
 
   @Override
@@ -381,14 +516,11 @@ final class FileMemory implements CacheMemory {
 
   @Override
   public boolean discardAside() throws IOException {
-    OwnedFile other = ownAside();
-    if (other == null) {
-      return Files.deleteIfExists(aside);
+    if (!isThere(aside)) {
+      return false;
     }
-    try {
+    try (OwnedFile other = ownSide(aside)) {
       discard(other);
-    } finally {
-      other.close();
     }
     return true;
   }
