@@ -42,7 +42,21 @@ public final class MemFd implements AutoCloseable {
    * @throws NoRoomException when it cannot be had; what cannot be told is no reason
    */
   public static void checkRoom(String what, long bytes) throws NoRoomException {
-    new Room().checkMemory(what, bytes);
+    checkRoom(what, bytes, 0);
+  }
+
+  /**
+   * Checks, before anything is given up for it, that so much memory can be had once other memory
+   * has been given back.
+   *
+   * @param what is to be made, for the message
+   * @param bytes 0 or more
+   * @param freed bytes that are given back before, 0 or more, as {@link #allocated} has them. They
+   *     are taken to be of this process's cgroups
+   * @throws NoRoomException when it cannot be had; what cannot be told is no reason
+   */
+  public static void checkRoom(String what, long bytes, long freed) throws NoRoomException {
+    new Room().checkMemory(what, bytes, freed);
   }
 
   static MemFd create(Bridge bridge, MemFdOptions options) {

@@ -301,6 +301,7 @@ class RoomTest {
   @Test
   void noMachineHasAllMemory() throws IOException {
     MemFd.checkRoom("what is made", 0);
+    MemFd.checkRoom("what is made", Long.MAX_VALUE, Long.MAX_VALUE);
     NoRoomException e =
         assertThrows(NoRoomException.class, () -> MemFd.checkRoom("what is made", Long.MAX_VALUE));
     assertTrue(e.available() > 0, e.getMessage());

@@ -216,6 +216,12 @@ final class CacheFormat {
     return true;
   }
 
+  /** Whether memory begins as a cache of any version does, also one that is being made. */
+  static boolean isMarked(MemoryRegion memory) {
+    long magic = memory.getLong(MAGIC_AT);
+    return magic == MAGIC || magic == Long.reverseBytes(MAGIC) || magic == BEING_MADE;
+  }
+
   /** Null when a header page is one that this version and machine read, else why not. */
   static @Nullable String refuseHeader(ByteBuffer page) {
     long magic = page.getLong(MAGIC_AT);

@@ -35,6 +35,14 @@ interface CacheMemory extends Closeable {
   /** Null, or why what is there cannot be this cache's, whatever it holds: it has another size. */
   @Nullable String refusal();
 
+  /**
+   * Allocates what the memory lacks. Called when it is known which memory is the cache's, and
+   * before it is written to.
+   *
+   * @throws NoRoomException when there is no room: nothing is changed
+   */
+  default void reserve() throws IOException {}
+
   /** The cache has accepted the memory, or made it, and writes to it. */
   default void opened() {}
 

@@ -3,10 +3,10 @@ package org.luo4j.cache;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -18,8 +18,14 @@ import org.luo4j.OwnedFile;
 /**
  * A cache's memory in a file. All of it is allocated when it is made. What is set aside is the file
  * of the same name with {@code .refused}; while two files change places one has {@code .swap}.
+ *
+ * <p>A side file is moved, replaced or deleted only where it is known to be the cache's: an
+ * ordinary file of this user that no process has open, with the mark of a cache in its first word.
+ * What is not stays as it is, and stops no service.
+ *
+ * <p>Not final, so that a test can have a step fail.
  */
-final class FileMemory implements CacheMemory {
+class FileMemory implements CacheMemory {
 
   private static final System.Logger LOG = System.getLogger(WarmCache.class.getName());
 
@@ -50,11 +56,12 @@ final class FileMemory implements CacheMemory {
   FileMemory(Path file, long size, Duration ownerTimeout, boolean foreign) throws IOException {
     this.size = size;
     boolean isThere = Files.exists(file);
-    this.owned = own(file, ownerTimeout, foreign);
-    this.file = owned.path();
+    OwnedFile first = own(file, ownerTimeout, foreign);
+    this.owned = first;
+    this.file = first.path();
     this.aside = named(this.file, REFUSED);
     this.swap = named(this.file, SWAP);
-    undo.add(() -> unmake(isThere));
+    undo.add(() -> unmake(first, isThere));
     try {
       heal();
       find();
@@ -65,14 +72,12 @@ final class FileMemory implements CacheMemory {
   }
 
   /** Leaves of a file that had nothing in it what there was: no file, or an empty one. */
-  private void unmake(boolean wasThere) throws IOException {
-    if (origin == null ? owned.size() != 0 : origin.isWarm()) {
-      return; // there was something in it
-    }
-    if (wasThere) {
-      owned.clear();
-    } else {
-      owned.delete();
+  private void unmake(OwnedFile first, boolean wasThere) throws IOException {
+    boolean isNew = owned == first && (origin == null ? first.size() == 0 : !origin.isWarm());
+    if (isNew && wasThere) {
+      first.clear();
+    } else if (isNew) {
+      first.delete();
     }
   }
 
@@ -89,30 +94,100 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** Finishes or undoes what a killed process was at while two files changed places. */
+  /** Finishes or undoes what a killed process was at while files changed places. */
   private void heal() throws IOException {
-    if (!Files.exists(swap)) {
+    if (!isThere(swap)) {
       return;
     }
-    if (!Files.exists(aside)) {
-      Files.move(swap, aside); // the last of three renames was missing
-    } else if (owned.size() == 0) {
-      undoSwap(); // the first one was made, and the file is new
-    } else {
-      Files.delete(swap);
+    OwnedFile swapped = null;
+    try {
+      swapped = ownMarked(swap);
+      if (!isThere(aside)) {
+        swapped.moveTo(aside); // the last of three renames was missing
+      } else if (owned.size() == 0) {
+        undoSwap(swapped); // the first one was made, and the file is new
+      } else {
+        ownMarked(aside).close(); // nothing is given up for what is not the cache's
+        discard(swapped);
+      }
+    } catch (IOException e) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "what a killed process may have left stays as it is, and "
+              + file
+              + " is opened without it: "
+              + e.getMessage());
+    } finally {
+      if (swapped != null && swapped != owned) {
+        swapped.close();
+      }
     }
   }
 
-  private void undoSwap() throws IOException {
+  private void undoSwap(OwnedFile swapped) throws IOException {
+    swapped.moveTo(file);
     OwnedFile before = owned;
-    OwnedFile swapped = own(swap, Duration.ZERO, false);
-    boolean done = false;
+    owned = swapped;
+    before.close();
+  }
+
+  private static boolean isThere(Path side) {
+    return Files.exists(side, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /**
+   * A side file of this user, owned.
+   *
+   * @throws FileSystemException when it is not such a file, or another process has it: the reason
+   *     says what it is and what to do
+   */
+  private static OwnedFile ownSide(Path side) throws FileSystemException {
+    String reason;
+    if (Files.isRegularFile(side, LinkOption.NOFOLLOW_LINKS)) {
+      try {
+        return OwnedFile.openExisting(side, Duration.ZERO, false);
+      } catch (LuoException.OwnerAlive e) {
+        reason = e.remedy();
+      } catch (IOException e) {
+        reason = e instanceof FileSystemException f ? f.getReason() : e.getMessage();
+      }
+    } else {
+      reason = "it is a directory, or no ordinary file, which no cache makes";
+    }
+    throw inTheWay(side, "" + reason);
+  }
+
+  private static FileSystemException inTheWay(Path side, String reason) {
+    return new FileSystemException(
+        side.toString(), null, reason + "; if nobody needs it, remove " + side);
+  }
+
+  /** As {@link #ownSide}, of a file that a cache has made. */
+  private static OwnedFile ownMarked(Path side) throws IOException {
+    OwnedFile found = ownSide(side);
+    boolean isMarked = false;
     try {
-      swapped.moveTo(file);
-      owned = swapped;
-      done = true;
+      isMarked = isMarked(found);
     } finally {
-      (done ? before : swapped).close();
+      if (!isMarked) {
+        found.close();
+      }
+    }
+    if (!isMarked) {
+      throw inTheWay(side, "it holds no cache, so that it may be another program's");
+    }
+    return found;
+  }
+
+  private static boolean isMarked(OwnedFile found) throws IOException {
+    if (found.size() < CacheFormat.HEADER_BYTES) {
+      return false;
+    }
+    MemoryRegion region = found.map();
+    try {
+      return CacheFormat.isMarked(region);
+    } finally {
+      region.free();
     }
   }
 
@@ -120,19 +195,42 @@ final class FileMemory implements CacheMemory {
     long found = owned.size();
     if (found == 0) {
       origin = new Start(Start.Kind.COLD, file + " is new");
-      boolean mayBeTakenBack = Files.exists(aside) && Files.size(aside) == size;
+      boolean mayBeTakenBack =
+          Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS) && Files.size(aside) == size;
       if (!mayBeTakenBack) { // takeBack allocates where it was tried in vain
         allocate();
       }
     } else if (found == size || found == size - CacheFormat.TRAILER_BYTES) {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
-      if (found < size || (owned.isLockSafe() && !owned.isReserved())) {
-        owned.reserve(size); // it was made by a version that did not, or copied without its holes
+      if (found < size) { // it was made by a version that had no trailer
+        fill();
       }
-      region = owned.map();
+      region = map(owned);
     } else {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
       refusal = file + " has " + found + " bytes, a cache of this capacity " + size;
+    }
+  }
+
+  /** The mapping of a file, whole. */
+  MemoryRegion map(OwnedFile of) throws IOException {
+    return of.map();
+  }
+
+  @Override
+  public void reserve() throws IOException {
+    if (owned.isLockSafe() && !owned.isReserved()) { // copied without its holes, for one
+      fill();
+    }
+  }
+
+  /** Allocates what the file lacks; what is set aside makes room where there is none. */
+  private void fill() throws IOException {
+    try {
+      owned.reserve(size);
+    } catch (NoRoomException e) {
+      makeRoom(owned.allocated());
+      owned.reserve(size);
     }
   }
 
@@ -140,7 +238,7 @@ final class FileMemory implements CacheMemory {
   private void allocate() throws IOException {
     makeRoom(0);
     owned.reserve(size);
-    region = owned.map();
+    region = map(owned);
   }
 
   /**
@@ -153,15 +251,15 @@ final class FileMemory implements CacheMemory {
     try {
       owned.checkRoom(size, freed);
     } catch (NoRoomException e) {
-      OwnedFile other = ownAside();
-      if (other == null) {
+      if (!isThere(aside)) {
         throw e;
       }
-      try {
-        owned.checkRoom(size, freed + other.allocated());
+      try (OwnedFile other = ownMarked(aside)) {
+        owned.checkRoom(size, freed + freedBy(other));
         discard(other);
-      } finally {
-        other.close();
+      } catch (FileSystemException notOurs) {
+        e.addSuppressed(notOurs);
+        throw e;
       }
       LOG.log(
           System.Logger.Level.WARNING,
@@ -169,30 +267,9 @@ final class FileMemory implements CacheMemory {
     }
   }
 
-  /** What is set aside; null where somebody looks at it, or it is not this user's. */
-  private @Nullable OwnedFile openAside() {
-    try {
-      return OwnedFile.openExisting(aside, Duration.ZERO, false);
-    } catch (LuoException.OwnerAlive | IOException e) {
-      return null;
-    }
-  }
-
-  /** As {@link #openAside}; null also where it has another name. */
-  private @Nullable OwnedFile ownAside() throws IOException {
-    OwnedFile other = Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS) ? openAside() : null;
-    if (other == null) {
-      return null;
-    }
-    boolean isOnlyName = false;
-    try {
-      isOnlyName = other.path().equals(aside) && links(aside) == 1;
-    } finally {
-      if (!isOnlyName) {
-        other.close();
-      }
-    }
-    return isOnlyName ? other : null;
+  /** What the deletion of a file gives back: nothing where it has another name. */
+  private static long freedBy(OwnedFile file) throws IOException {
+    return links(file.path()) == 1 ? file.allocated() : 0;
   }
 
   private static int links(Path path) throws IOException {
@@ -200,9 +277,14 @@ final class FileMemory implements CacheMemory {
     return known ? (Integer) Files.getAttribute(path, "unix:nlink") : 1;
   }
 
-  /** Deletes a file. It is emptied first: a mapping of this process could hold its memory. */
+  /**
+   * Deletes a file. It is emptied first, unless it has another name: a mapping of this process
+   * could hold its memory.
+   */
   private static void discard(OwnedFile file) throws IOException {
-    file.clear();
+    if (links(file.path()) == 1) {
+      file.clear();
+    }
     file.delete();
   }
 
@@ -226,7 +308,7 @@ final class FileMemory implements CacheMemory {
 
   @Override
   public boolean takeBack(Predicate<MemoryRegion> fits) throws IOException {
-    boolean done = Files.exists(aside) && takeAside(fits);
+    boolean done = isThere(aside) && takeAside(fits);
     if (!done && region == null && refusal == null) {
       allocate();
     }
@@ -234,15 +316,18 @@ final class FileMemory implements CacheMemory {
   }
 
   private boolean takeAside(Predicate<MemoryRegion> fits) throws IOException {
-    OwnedFile other = openAside();
-    if (other == null) {
+    OwnedFile other;
+    try {
+      other = ownSide(aside);
+    } catch (FileSystemException e) {
+      LOG.log(System.Logger.Level.WARNING, "nothing is taken back: " + e.getMessage());
       return false;
     }
     MemoryRegion found = null;
     boolean done = false;
     try {
       if (other.size() == size) {
-        found = other.map();
+        found = map(other);
         done = fits.test(found) && exchange(other, found);
       }
     } finally {
@@ -261,26 +346,25 @@ final class FileMemory implements CacheMemory {
     OwnedFile before = owned;
     boolean isNew = !origin.isWarm();
     try {
-      changePlaces(before, other, isNew);
+      undo.step(() -> changePlaces(before, other, isNew), () -> changeBack(before, other));
     } catch (IOException e) {
+      checkNamed(e);
       LOG.log(
           System.Logger.Level.WARNING,
-          aside + " fits, and cannot be taken back: " + e + "; " + remedy());
+          aside + " fits, and cannot be taken back: " + e.getMessage());
       return false;
     }
-    closeRegion();
-    region = found;
     owned = other;
-    undo.forget(); // the new file has no name any more
-    undo.add(() -> exchangeBack(isNew));
-    try {
+    try (before) {
+      closeRegion();
+      region = found;
       if (isNew) {
         before.clear(); // it has no name any more
       } else {
         before.moveTo(aside);
       }
-    } finally {
-      before.close();
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.WARNING, swap + " stays until the next open: " + e);
     }
     refusal = null;
     origin =
@@ -289,44 +373,51 @@ final class FileMemory implements CacheMemory {
     return true;
   }
 
-  /** Undoes {@link #exchange}, also where its last rename was missing. */
-  private void exchangeBack(boolean isNew) throws IOException {
-    if (!isNew && !Files.exists(swap)) {
-      Files.move(aside, swap, StandardCopyOption.ATOMIC_MOVE);
-    }
-    owned.moveTo(aside);
+  private void changePlaces(OwnedFile before, OwnedFile other, boolean isNew) throws IOException {
     if (!isNew) {
-      Files.move(swap, file, StandardCopyOption.ATOMIC_MOVE);
+      if (isThere(swap)) {
+        throw inTheWay(swap, "there is something of this name already");
+      }
+      rename(before, swap);
+    }
+    rename(other, file);
+  }
+
+  /** Gives both files the names that they had before {@link #exchange}. A new one had none. */
+  private void changeBack(OwnedFile before, OwnedFile other) throws IOException {
+    if (before.path().equals(aside)) {
+      before.moveTo(swap);
+    }
+    if (other.path().equals(file)) {
+      other.moveTo(aside);
+    }
+    if (before.path().equals(swap)) {
+      before.moveTo(file);
     }
   }
 
-  private void changePlaces(OwnedFile before, OwnedFile other, boolean isNew) throws IOException {
-    if (!isNew) {
-      before.moveTo(swap);
+  /** Ends the open where a step failed, and could not be changed back. */
+  private void checkNamed(IOException failure) throws IOException {
+    if (!owned.path().equals(file)) {
+      throw failure;
     }
-    boolean done = false;
+  }
+
+  /** Renames a file; a failure says what to do. */
+  private void rename(OwnedFile which, Path target) throws IOException {
     try {
-      other.moveTo(file);
-      done = true;
-    } finally {
-      if (!done && !isNew) {
-        before.moveTo(file);
-      }
+      which.moveTo(target);
+    } catch (IOException e) {
+      throw new IOException(e + "; " + remedy(), e);
     }
   }
 
   /** What to do where files cannot change their names. */
-  private String remedy() throws IOException {
+  private String remedy() {
     if (aside.getFileName().toString().getBytes(StandardCharsets.UTF_8).length > MAX_NAME) {
       return "give the cache's file a shorter name: that of what is set aside is too long";
     }
-    boolean isThere = Files.exists(aside, LinkOption.NOFOLLOW_LINKS);
-    if (isThere && !Files.isRegularFile(aside, LinkOption.NOFOLLOW_LINKS)) {
-      return "remove " + aside;
-    }
-    return "give this process's user the right to rename files in "
-        + aside.getParent()
-        + (isThere ? ", and remove " + aside + " where it belongs to another user" : "");
+    return "give this process's user the right to rename files in " + aside.getParent();
   }
 
   @Override
@@ -335,6 +426,7 @@ final class FileMemory implements CacheMemory {
     try {
       return new GivenWay(true, keep());
     } catch (IOException e) {
+      checkNamed(e);
       reason = e;
     }
     replace();
@@ -342,45 +434,82 @@ final class FileMemory implements CacheMemory {
         false,
         reason instanceof NoRoomException
             ? "it was deleted, as there was no room for both"
-            : "it was written over, as it could not be set aside: " + reason + "; " + remedy());
+            : "it was written over, as it could not be set aside: " + reason.getMessage());
   }
 
-  /** Sets the memory aside. When that fails all is as before. */
+  /** Sets the memory aside. Whatever fails, all is as before then. */
   private String keep() throws IOException {
-    boolean dropped = Files.exists(aside);
-    OwnedFile other = ownAside();
-    try {
-      owned.checkRoom(size, other == null ? 0 : other.allocated());
-      closeRegion();
-      owned.moveTo(aside);
-      undo.add(() -> Files.move(aside, file, StandardCopyOption.ATOMIC_MOVE));
-      if (other != null) {
-        other.clear(); // it has no name any more, and a mapping of this process could hold it
-      }
-    } finally {
-      if (other != null) {
-        other.close();
-      }
-    }
     OwnedFile before = owned;
-    OwnedFile made = null;
-    try {
-      made = own(file, Duration.ZERO, false);
-      made.reserve(size);
-      region = made.map();
-      owned = made;
-    } catch (IOException e) {
-      before.moveTo(file);
-      undo.forget();
-      throw e;
-    } finally {
-      OwnedFile ended = made == owned ? before : made;
-      if (ended != null) {
-        ended.close();
+    OwnedFile other = isThere(aside) ? ownMarked(aside) : null;
+    try (other) {
+      undo.step(() -> makeBeside(before, other), () -> putBack(before, other));
+      refusal = null;
+      before.close();
+      if (other != null) {
+        endSwap(other);
       }
     }
-    refusal = null;
-    return "it is kept as " + aside + (dropped ? ", in place of what was set aside before" : "");
+    return "it is kept as "
+        + aside
+        + (other == null ? "" : ", in place of what was set aside before");
+  }
+
+  /** Gives the old file the name of what is set aside, and makes a new one. */
+  private void makeBeside(OwnedFile before, @Nullable OwnedFile other) throws IOException {
+    makeWay(other);
+    closeRegion();
+    rename(before, aside);
+    owned = own(file, Duration.ZERO, false);
+    owned.reserve(size);
+    region = map(owned);
+  }
+
+  /** Frees the name of what is set aside, and its memory where there is no room without that. */
+  private void makeWay(@Nullable OwnedFile other) throws IOException {
+    boolean isTight = false;
+    try {
+      owned.checkRoom(size, 0);
+    } catch (NoRoomException e) {
+      if (other == null) {
+        throw e;
+      }
+      owned.checkRoom(size, freedBy(other));
+      isTight = true;
+    }
+    if (other != null && (isTight || isThere(swap))) {
+      discard(other);
+    } else if (other != null) {
+      rename(other, swap); // it is needed no more when all else has been done
+    }
+  }
+
+  /** Undoes {@link #keep}, but for what has been deleted. */
+  private void putBack(OwnedFile before, @Nullable OwnedFile other) throws IOException {
+    OwnedFile made = owned;
+    owned = before;
+    try {
+      if (before.path().equals(aside) && (made != before || !isThere(file))) {
+        before.moveTo(file); // unless another process has made a file there meanwhile
+      }
+      if (other != null && other.path().equals(swap) && isThere(swap) && !isThere(aside)) {
+        other.moveTo(aside);
+      }
+    } finally {
+      if (made != before) {
+        made.close(); // only now: its name is not free in between
+      }
+    }
+  }
+
+  /** Deletes the last of what changed places; the next open does so where this cannot. */
+  private void endSwap(OwnedFile last) {
+    try {
+      if (last.path().equals(swap)) {
+        discard(last);
+      }
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.WARNING, swap + " stays until the next open: " + e);
+    }
   }
 
   @Override
@@ -401,14 +530,11 @@ final class FileMemory implements CacheMemory {
 
   @Override
   public boolean discardAside() throws IOException {
-    OwnedFile other = ownAside();
-    if (other == null) {
-      return Files.deleteIfExists(aside);
+    if (!isThere(aside)) {
+      return false;
     }
-    try {
+    try (OwnedFile other = ownSide(aside)) {
       discard(other);
-    } finally {
-      other.close();
     }
     return true;
   }

@@ -2,7 +2,9 @@
 package org.luo4j.cache;
 
 import java.io.IOException;
-import java.util.Optional;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.BootClock;
@@ -35,8 +37,23 @@ final class KeptMemory implements CacheMemory {
   private final MemFdOptions options;
   private final long boot = boot();
   private final OpenUndo undo = new OpenUndo();
-  private Kept kept;
+
+  /** Null where what is set aside may fit, and was not looked at: {@link #takeBack} does that. */
+  private @Nullable Kept kept;
+
   private @Nullable Kept aside;
+
+  /**
+   * While two memories change places, and what a killed process left then, as long as others have
+   * the place where it belongs.
+   */
+  private @Nullable Kept swapped;
+
+  /**
+   * By name, why memory beside the cache's cannot be had: others have it, or a limit is reached.
+   */
+  private final Map<String, String> whyNotMine = new HashMap<>();
+
   private @Nullable MemoryRegion region;
   private @Nullable String refusal;
 
@@ -56,15 +73,13 @@ final class KeptMemory implements CacheMemory {
     this.size = size;
     this.options = MemFdOptions.named(name).size(Math.max(size, 0)).hugeFolios();
     try {
-      Optional<Kept> found = handover.find(name);
+      kept = handover.find(name).orElse(null);
       if (size == AS_KEPT) {
-        kept = found.orElseThrow(() -> new IOException(handover.whyNothing(name)));
+        if (kept == null) {
+          throw new IOException(handover.whyNothing(name));
+        }
       } else {
-        Optional<Kept> swapped = heal(found.isPresent());
-        kept = found.isPresent() ? found.get() : swapped.isPresent() ? swapped.get() : make();
-      }
-      if (kept.origin() == Kept.Origin.NEW) {
-        undo.add(() -> kept.discard());
+        heal();
       }
       find();
     } catch (Throwable e) {
@@ -73,35 +88,59 @@ final class KeptMemory implements CacheMemory {
     }
   }
 
-  /**
-   * Finishes or undoes what a killed process was at while two memories changed places.
-   *
-   * @param isThere whether there is memory under the name
-   * @return what belongs under the name, where there is none
-   */
-  private Optional<Kept> heal(boolean isThere) {
-    aside = handover.find(asideName()).orElse(null);
-    Kept swapped = handover.find(swapName()).orElse(null);
+  /** Finishes or undoes what a killed process was at while two memories changed places. */
+  private void heal() {
+    aside = findSide(asideName());
+    swapped = findSide(swapName());
     if (swapped == null) {
-      return Optional.empty();
+      return;
     }
-    if (aside == null) {
+    boolean isAsideFree = aside == null && !whyNotMine.containsKey(asideName());
+    if (isAsideFree) {
       aside = swapped.rename(asideName()); // the last of three renames was missing
-    } else if (!isThere) {
-      return Optional.of(swapped.rename(name)); // the first one was made
-    } else {
+    } else if (kept == null) {
+      kept = swapped.rename(name); // the first one was made
+    } else if (aside != null) {
       swapped.discard();
+    } else {
+      return; // until its place is free
     }
-    return Optional.empty();
+    swapped = null;
   }
 
-  private void find() {
+  /** Memory beside the cache's; null where there is none, or it cannot be had. */
+  private @Nullable Kept findSide(String side) {
+    try {
+      return handover.find(side).orElse(null);
+    } catch (LuoException.OwnerAlive | LuoException.AgentRefused e) {
+      whyNotMine.put(side, "'" + side + "' cannot be had: " + e.getMessage());
+      LOG.log(
+          System.Logger.Level.WARNING,
+          whyNotMine.get(side)
+              + ". It stays as it is, and the cache '"
+              + name
+              + "' starts without it; until it can be had, old memory cannot be "
+              + (side.equals(asideName()) ? "set aside, nor " : "")
+              + "taken back");
+      return null;
+    }
+  }
+
+  private void find() throws IOException {
+    if (kept == null) {
+      origin = new Start(Start.Kind.COLD, handover.whyNothing(name));
+      boolean mayBeTakenBack = aside != null && aside.memory().size() == size;
+      if (!mayBeTakenBack) { // takeBack makes it where it was tried in vain
+        makeRoom(0);
+        makeNew();
+      }
+      return;
+    }
     long found = kept.memory().size();
-    if (kept.origin() != Kept.Origin.NEW && found == size - CacheFormat.TRAILER_BYTES) {
-      grow();
+    if (found == size - CacheFormat.TRAILER_BYTES) {
+      grow(kept.memory());
       found = kept.memory().size();
     }
-    refusal = null;
     if (size != AS_KEPT && found != size) {
       refusal =
           "what is kept under '"
@@ -113,15 +152,16 @@ final class KeptMemory implements CacheMemory {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, kept.how());
       return;
     }
-    region = kept.memory().map();
-    origin = found();
+    MemoryRegion mapped = kept.memory().map();
+    region = mapped;
+    origin = origin(kept, mapped);
   }
 
   /** Memory of a version that had no trailer gets one, unless its size is frozen. */
-  private void grow() {
+  private void grow(MemFd memory) {
     try {
-      kept.memory().setSize(size);
-      kept.memory().allocate(size - CacheFormat.TRAILER_BYTES, CacheFormat.TRAILER_BYTES);
+      memory.setSize(size);
+      memory.allocate(size - CacheFormat.TRAILER_BYTES, CacheFormat.TRAILER_BYTES);
     } catch (LuoException.Frozen e) {
       LOG.log(System.Logger.Level.WARNING, "memory of an earlier version: " + e.getMessage());
     }
@@ -145,19 +185,19 @@ final class KeptMemory implements CacheMemory {
     return origin;
   }
 
-  private Start found() {
+  private Start origin(Kept from, MemoryRegion found) {
     Start.Kind kind =
-        switch (kept.origin()) {
+        switch (from.origin()) {
           case NEW -> Start.Kind.COLD;
           case KEXEC -> Start.Kind.WARM_AFTER_KEXEC;
-          case KEPT -> isOfThisBoot() ? Start.Kind.WARM_AFTER_RESTART : Start.Kind.WARM_AFTER_KEXEC;
+          case KEPT ->
+              isOfThisBoot(found) ? Start.Kind.WARM_AFTER_RESTART : Start.Kind.WARM_AFTER_KEXEC;
         };
-    return new Start(kind, kept.how());
+    return new Start(kind, from.how());
   }
 
   /** Systemd and an agent hand the same memfd back after a restart and after a kexec. */
-  private boolean isOfThisBoot() {
-    MemoryRegion found = region();
+  private boolean isOfThisBoot(MemoryRegion found) {
     long last = found.size() < CacheFormat.HEADER_BYTES ? 0 : found.getLong(CacheFormat.BOOT_AT);
     return last == 0 || boot == 0 || last == boot;
   }
@@ -181,116 +221,206 @@ final class KeptMemory implements CacheMemory {
   }
 
   @Override
-  public boolean takeBack(Predicate<MemoryRegion> fits) {
-    Kept other = aside;
-    if (other == null || other.memory().size() != size) {
-      return false;
+  public boolean takeBack(Predicate<MemoryRegion> fits) throws IOException {
+    boolean done = aside != null && aside.memory().size() == size && takeAside(aside, fits);
+    if (!done && kept == null) {
+      makeRoom(0);
+      makeNew();
     }
+    return done;
+  }
+
+  private boolean takeAside(Kept other, Predicate<MemoryRegion> fits) throws IOException {
     MemoryRegion found = other.memory().map();
-    boolean good = false;
+    boolean done = false;
     try {
-      good = fits.test(found);
+      if (fits.test(found) && mayExchange()) {
+        exchange(other, found);
+        done = true;
+      }
     } finally {
-      if (!good) {
+      if (!done) {
         found.free();
       }
     }
-    if (!good) {
-      return false;
-    }
-    boolean isNew = !origin.isWarm();
-    closeRegion();
-    region = found;
-    aside = null;
-    if (isNew) {
-      kept.discard();
-      undo.forget();
-      kept = other.rename(name);
-      undo.add(() -> kept.rename(asideName()).close());
-    } else {
-      Kept before = kept.rename(swapName());
-      kept = before; // closed with this object, should the next call fail
-      undo.add(() -> kept.rename(name).close());
-      kept = other.rename(name);
-      undo.forget();
-      undo.add(() -> exchangeBack(before));
-      aside = before.rename(asideName());
-    }
-    refusal = null;
-    origin = found();
-    origin =
-        new Start(
-            origin.kind(), origin.reason() + ", which had been set aside as '" + asideName() + "'");
-    return true;
+    return done;
   }
 
-  /** Undoes an exchange of the memory for what was set aside. */
-  private void exchangeBack(Kept before) {
-    Kept old = aside == null ? before : aside.rename(swapName());
-    kept.rename(asideName()).close();
-    old.rename(name).close();
+  private boolean hasOld() {
+    return kept != null && origin.isWarm();
+  }
+
+  private boolean mayExchange() {
+    boolean may = !hasOld() || !whyNotMine.containsKey(swapName());
+    if (!may) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "'" + asideName() + "' fits, and cannot be taken back: " + whyNotMine.get(swapName()));
+    }
+    return may;
+  }
+
+  /** When that fails all is as before. */
+  private void exchange(Kept other, MemoryRegion found) throws IOException {
+    Kept before = kept;
+    undo.step(() -> changePlaces(before, other), () -> changeBack(before));
+    closeRegion();
+    region = found;
+    refusal = null;
+    Start back = origin(Objects.requireNonNull(kept, "kept"), found);
+    origin =
+        new Start(
+            back.kind(), back.reason() + ", which had been set aside as '" + asideName() + "'");
+  }
+
+  private void changePlaces(@Nullable Kept before, Kept other) {
+    if (before != null && hasOld()) {
+      swapped = before.rename(swapName());
+    } else if (before != null) {
+      giveUp(before); // it is new
+    }
+    kept = null;
+    kept = other.rename(name);
+    aside = null;
+    if (swapped != null) {
+      aside = swapped.rename(asideName());
+      swapped = null;
+    }
+  }
+
+  /** Undoes an exchange. New memory that was given up does not come back. */
+  private void changeBack(@Nullable Kept before) {
+    if (kept == before) {
+      return; // nothing was changed
+    }
+    if (kept != null && aside != null) {
+      swapped = aside.rename(swapName());
+      aside = null;
+    }
+    if (kept != null) {
+      aside = kept.rename(asideName());
+      kept = null;
+    }
+    if (swapped != null) {
+      kept = swapped.rename(name);
+      swapped = null;
+    }
   }
 
   @Override
   public GivenWay setAside() throws IOException {
-    boolean dropped = discardAside();
-    closeRegion();
-    Kept old = kept.rename(asideName());
-    aside = old;
-    kept = old; // until there is other memory
-    undo.add(() -> setBack(old));
-    makeNew();
-    boolean isKept = aside != null;
-    return new GivenWay(
-        isKept,
-        (isKept
-                ? "it is kept as '" + asideName() + "'"
-                : "it was given up, as there was no room for both")
-            + (dropped ? ", in place of what was set aside before" : ""));
+    String reason = whyNotMine.get(asideName());
+    if (reason == null) {
+      try {
+        return new GivenWay(true, keep());
+      } catch (NoRoomException e) {
+        if (kept == null) {
+          throw e; // it could not be put back
+        }
+        reason = "there was no room for both";
+      }
+    }
+    replace();
+    return new GivenWay(false, "it was given up, as " + reason);
   }
 
-  /** Undoes {@link #setAside}, unless it has dropped the old memory to make room. */
-  private void setBack(Kept old) {
-    if (kept != old) {
-      kept.discard();
-    }
-    if (aside == old) {
-      old.rename(name).close();
+  /** Sets the memory aside. When that fails it is under its name as before. */
+  private String keep() throws IOException {
+    boolean dropped = aside != null;
+    MemFd.checkRoom(what(), size, aside == null ? 0 : aside.memory().allocated());
+    giveUpAside(); // only now: nothing is given up for memory that has no room
+    closeRegion();
+    Kept before = Objects.requireNonNull(kept, "kept");
+    undo.step(() -> makeBeside(before), this::putBack);
+    refusal = null;
+    return "it is kept as '"
+        + asideName()
+        + "'"
+        + (dropped ? ", in place of what was set aside before" : "");
+  }
+
+  private void makeBeside(Kept before) throws IOException {
+    aside = before.rename(asideName());
+    kept = null;
+    makeNew();
+  }
+
+  /** Undoes {@link #keep}, when the new memory is gone. */
+  private void putBack() {
+    if (kept == null && aside != null) {
+      kept = aside.rename(name);
+      aside = null;
     }
   }
 
   @Override
   public void replace() throws IOException {
+    Kept before = Objects.requireNonNull(kept, "kept");
+    makeRoom(before.memory().allocated());
     closeRegion();
-    kept.discard();
+    giveUp(before);
+    kept = null;
     makeNew();
-  }
-
-  private void makeNew() throws IOException {
-    kept = make();
     refusal = null;
-    region = kept.memory().map();
   }
 
-  /** New memory; what is set aside makes room where there is none. */
-  private Kept make() throws IOException {
+  /**
+   * Gives up what is set aside where there is room with that and not without.
+   *
+   * @param freed what the caller gives up before it makes new memory
+   * @throws NoRoomException when there is no room even so: nothing was given up
+   */
+  private void makeRoom(long freed) throws NoRoomException {
     try {
-      MemFd.checkRoom("'" + name + "'", size);
+      MemFd.checkRoom(what(), size, freed);
     } catch (NoRoomException e) {
-      if (aside == null || e.available() + aside.memory().allocated() < e.needed()) {
+      if (aside == null) {
         throw e;
       }
-      discardAside();
+      MemFd.checkRoom(what(), size, freed + aside.memory().allocated());
+      giveUpAside();
       LOG.log(
           System.Logger.Level.WARNING,
           "'"
               + asideName()
-              + "', old memory that was refused, was given up to make room for '"
-              + name
-              + "'");
-      MemFd.checkRoom("'" + name + "'", size);
+              + "', old memory that was refused, was given up to make room for "
+              + what());
     }
-    return handover.make(name, options);
+  }
+
+  private String what() {
+    return "'" + name + "'";
+  }
+
+  /** Makes new memory, where nothing is kept under the name. */
+  private void makeNew() throws IOException {
+    MemFd.checkRoom(what(), size); // a holder may take its time to free what was given up
+    undo.step(
+        () -> {
+          Kept made = handover.make(name, options);
+          kept = made;
+          region = made.memory().map();
+        },
+        this::unmake);
+  }
+
+  private void unmake() {
+    if (kept != null && kept.origin() == Kept.Origin.NEW) {
+      kept.discard();
+      kept = null;
+    }
+  }
+
+  /** Gives memory up, and frees it at once: a holder, or another fd of it, may take its time. */
+  private static void giveUp(Kept old) {
+    try (MemFd same = old.memory().duplicate()) {
+      old.discard();
+      same.setSize(0);
+    } catch (LuoException.Frozen e) {
+      LOG.log(
+          System.Logger.Level.DEBUG,
+          "what is given up is free when its session has ended: " + e.getMessage());
+    }
   }
 
   private void closeRegion() {
@@ -300,14 +430,22 @@ final class KeptMemory implements CacheMemory {
     }
   }
 
-  @Override
-  public boolean discardAside() {
+  private boolean giveUpAside() {
     if (aside == null) {
       return false;
     }
-    aside.discard();
+    giveUp(aside);
     aside = null;
     return true;
+  }
+
+  @Override
+  public boolean discardAside() throws IOException {
+    String reason = whyNotMine.get(asideName());
+    if (reason != null) {
+      throw new IOException(reason + ". Open the cache again when it can be had");
+    }
+    return giveUpAside();
   }
 
   @Override
@@ -328,6 +466,9 @@ final class KeptMemory implements CacheMemory {
       }
       if (aside != null) {
         aside.close();
+      }
+      if (swapped != null) {
+        swapped.close();
       }
       if (owns) {
         handover.close();

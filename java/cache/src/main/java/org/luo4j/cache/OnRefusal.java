@@ -13,8 +13,9 @@ public enum OnRefusal {
    * memory. It takes the old memory back when it is opened as before, with the values that it had
    * then: those too that were replaced or removed in the new memory meanwhile. Where that matters,
    * call {@link WarmCache#discardRefused} after the change. One memory is set aside for a cache:
-   * the one before is deleted, and the last one too where there is no room for both. A file that
-   * cannot be renamed is written over. A WARNING says so.
+   * the one before is deleted, and the last one too where there is no room for both. Memory that
+   * cannot be set aside is written over, as where another process has the memory of that name, or a
+   * file of that name is no cache's; such a file stays as it is. A WARNING says so.
    */
   KEEP,
   /** It is written over: the cache starts cold in its place. */

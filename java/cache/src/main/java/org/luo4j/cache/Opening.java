@@ -92,6 +92,7 @@ final class Opening {
                       + " discardRefused, or use luo cache refused --drop"
                   : ""));
     }
+    memory.reserve();
     boolean closed = false;
     if (found.isWarm()) {
       writer = Objects.requireNonNull(looked, "looked at");

@@ -1515,7 +1515,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * the values that it had when it was set aside.
    *
    * @return whether there was any
-   * @throws IOException when its file cannot be deleted
+   * @throws IOException when it cannot be deleted: the reason says what it is and what to do
    */
   public boolean discardRefused() throws IOException {
     return memory.discardAside();

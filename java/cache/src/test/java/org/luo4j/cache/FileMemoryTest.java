@@ -5,22 +5,29 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.file.DirectoryNotEmptyException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.LuoException;
+import org.luo4j.MemoryRegion;
 import org.luo4j.NoRoomException;
 import org.luo4j.OwnedFile;
 import org.luo4j.testing.Logged;
@@ -51,9 +58,13 @@ class FileMemoryTest {
     return new FileMemory(file(), size, Duration.ZERO, false);
   }
 
+  /** Memory that a cache has made, as far as its first word says. */
   private static byte[] filled(int size, int with) {
     byte[] bytes = new byte[size];
     Arrays.fill(bytes, (byte) with);
+    if (size >= 8) {
+      ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(0, CacheFormat.MAGIC);
+    }
     return bytes;
   }
 
@@ -117,10 +128,29 @@ class FileMemoryTest {
     }
     try (FileMemory memory = open(SIZE)) {
       assertTrue(memory.origin().isWarm());
+      memory.reserve();
     }
     try (OwnedFile owned = OwnedFile.openExisting(file(), Duration.ZERO, false)) {
       assertTrue(owned.isReserved() || !owned.isLockSafe());
     }
+  }
+
+  /** It is not known before that it is not refused: nothing gives way for it. */
+  @Test
+  void aFileWithHolesIsAllocatedWhenItIsKnownToBeUsed() throws IOException {
+    for (Path each : List.of(file(), aside())) {
+      try (RandomAccessFile sparse = new RandomAccessFile(each.toFile(), "rw")) {
+        sparse.setLength(TOO_MUCH);
+      }
+    }
+    try (FileMemory memory = open(TOO_MUCH);
+        Logged log = new Logged(WarmCache.class)) {
+      assertTrue(memory.origin().isWarm());
+      assertThrows(NoRoomException.class, memory::reserve);
+      assertEquals(List.of(), log.lines());
+    }
+    assertEquals(List.of("cache", "cache.refused"), names());
+    assertEquals(TOO_MUCH, Files.size(file()));
   }
 
   @Test
@@ -180,7 +210,7 @@ class FileMemoryTest {
   void whatWasSetAsideReplacesANewFile() throws IOException {
     Files.write(aside(), filled(SIZE, 4));
     try (FileMemory memory = open(SIZE)) {
-      assertTrue(memory.takeBack(region -> region.getByte(0) == 4));
+      assertTrue(memory.takeBack(region -> region.getByte(8) == 4));
       assertEquals(List.of("cache"), names());
       assertEquals(Start.Kind.WARM_AFTER_RESTART, memory.origin().kind());
       assertTrue(memory.origin().reason().contains("set aside as " + aside()));
@@ -256,13 +286,192 @@ class FileMemoryTest {
   @Test
   void anOpenThatFailsGivesTheFileUp() throws IOException {
     Files.write(file(), filled(SIZE, 4));
-    Files.write(aside(), filled(SIZE, 3));
-    Files.createDirectories(swap().resolve("not empty"));
-    assertThrows(DirectoryNotEmptyException.class, () -> open(SIZE));
+    IOException failure = new IOException();
+    assertSame(failure, assertThrows(IOException.class, () -> failing(failure)));
     assertFree(file());
     assertThrows(
         NoSuchFileException.class,
         () -> new FileMemory(folder.resolve("none"), SIZE, Duration.ZERO, true));
+  }
+
+  /** As {@link #open}, with memory whose mapping of another file than the first one fails. */
+  private FileMemory failing(Throwable failure) throws IOException {
+    boolean atOnce = failure instanceof IOException;
+    return new FileMemory(file(), SIZE, Duration.ZERO, false) {
+      @Override
+      MemoryRegion map(OwnedFile of) throws IOException {
+        if (atOnce || of.path().equals(file()) && of.size() == SIZE) {
+          throw FileMemoryTest.<RuntimeException>as(failure);
+        }
+        return super.map(of);
+      }
+    };
+  }
+
+  /** Throws anything. */
+  @SuppressWarnings("unchecked")
+  private static <T extends Throwable> T as(Throwable failure) throws T {
+    throw (T) failure;
+  }
+
+  /** Also what no method says that it throws: old memory and what was set aside are as before. */
+  @Test
+  void whateverFailsWhileMemoryIsSetAsideAllIsAsBefore() throws IOException {
+    for (boolean isAside : new boolean[] {true, false}) {
+      for (Throwable failure : List.of(new OutOfMemoryError(), new IllegalStateException())) {
+        Files.write(file(), filled(SIZE / 2, 4));
+        if (isAside) {
+          Files.write(aside(), filled(SIZE, 3));
+        }
+        try (FileMemory memory = failing(failure)) {
+          assertSame(failure, assertThrows(failure.getClass(), memory::setAside));
+          assertOwned(file());
+          assertArrayEquals(filled(SIZE / 2, 4), Files.readAllBytes(file()));
+          if (isAside) {
+            assertFree(aside());
+            assertArrayEquals(filled(SIZE, 3), Files.readAllBytes(aside()));
+          }
+          assertEquals(isAside ? List.of("cache", "cache.refused") : List.of("cache"), names());
+        }
+        assertFree(file());
+        Files.deleteIfExists(aside());
+      }
+    }
+  }
+
+  /** As where somebody deletes files meanwhile: no cache is opened under another name. */
+  @Test
+  void whatCannotBePutBackEndsTheOpen() throws IOException {
+    Files.write(file(), filled(SIZE / 2, 4));
+    IOException failure = new IOException();
+    FileMemory memory =
+        new FileMemory(file(), SIZE, Duration.ZERO, false) {
+          @Override
+          MemoryRegion map(OwnedFile of) throws IOException {
+            Files.delete(aside());
+            throw failure;
+          }
+        };
+    try (memory) {
+      assertSame(failure, assertThrows(IOException.class, memory::setAside));
+      assertEquals(1, failure.getSuppressed().length);
+    }
+    assertEquals(List.of("cache"), names());
+    assertFree(file());
+  }
+
+  /** What is no cache's file, as a name and the making of it. */
+  private interface Stranger {
+    void make(Path side) throws IOException;
+  }
+
+  private static final Map<String, Stranger> STRANGERS =
+      Map.of(
+          "directory",
+          side -> Files.createDirectory(side),
+          "no ordinary file",
+          side -> Files.createSymbolicLink(side, side.resolveSibling("target")),
+          "others may write it",
+          side ->
+              Files.setPosixFilePermissions(
+                  Files.write(side, filled(SIZE, 6)), PosixFilePermissions.fromString("rw-rw-rw-")),
+          "holds no cache",
+          side -> Files.writeString(side, "a text"),
+          "may be another program's",
+          side -> Files.write(side, new byte[SIZE]));
+
+  private static Object seen(Path side) throws IOException {
+    return List.of(
+        Files.readAttributes(side, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).fileKey(),
+        Files.isDirectory(side) ? "" : Arrays.hashCode(Files.readAllBytes(side)));
+  }
+
+  private void assertTold(Logged log, Path side, String reason) {
+    String all = String.join("\n", log.lines());
+    assertTrue(all.contains("WARNING "), all);
+    assertTrue(all.contains(reason), all);
+    assertTrue(all.contains("remove " + side), all);
+  }
+
+  @Test
+  void aStrangersFileNamedSwapStaysAndStopsNoService() throws IOException {
+    Files.write(folder.resolve("target"), filled(SIZE, 5));
+    for (Map.Entry<String, Stranger> each : STRANGERS.entrySet()) {
+      for (int i = 0; i < 4; i++) {
+        boolean isHere = (i & 1) != 0;
+        boolean isAside = (i & 2) != 0;
+        each.getValue().make(swap());
+        Object before = seen(swap());
+        if (isHere) {
+          Files.write(file(), filled(SIZE, 4));
+        }
+        if (isAside) {
+          Files.write(aside(), filled(SIZE, 3));
+        }
+        try (Logged log = new Logged(WarmCache.class);
+            FileMemory memory = open(SIZE)) {
+          assertTold(log, swap(), each.getKey());
+          assertEquals(isHere, memory.origin().isWarm());
+          assertEquals(isAside && !isHere, memory.takeBack(region -> true));
+          assertEquals(isHere ? 4 : isAside ? 3 : 0, memory.region().getByte(8));
+          assertTrue(memory.setAside().isKept());
+        }
+        assertEquals(before, seen(swap()));
+        for (Path file : List.of(swap(), file(), aside())) {
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+    assertEquals(List.of("target"), names());
+  }
+
+  @Test
+  void aStrangersFileNamedRefusedStaysAndStopsNoService() throws IOException {
+    Files.write(folder.resolve("target"), filled(SIZE, 5));
+    for (Map.Entry<String, Stranger> each : STRANGERS.entrySet()) {
+      each.getValue().make(aside());
+      Object before = seen(aside());
+      Files.write(file(), filled(SIZE / 2, 4));
+      try (FileMemory memory = open(SIZE)) {
+        assertFalse(memory.takeBack(region -> CacheFormat.isMarked(region)));
+        CacheMemory.GivenWay given = memory.setAside();
+        assertFalse(given.isKept());
+        assertTrue(given.where().contains("it was written over"), given.where());
+        assertTrue(given.where().contains(each.getKey().split(" ")[0]), given.where());
+        assertTrue(given.where().contains("remove " + aside()), given.where());
+        assertEquals(0, memory.region().getByte(8));
+      }
+      assertEquals(before, seen(aside()));
+      Files.delete(aside());
+      Files.delete(file());
+    }
+    assertEquals(List.of("target"), names());
+  }
+
+  @Test
+  void whatAnotherHasOpenStaysAndStopsNoService() throws IOException {
+    Files.write(swap(), filled(SIZE, 5));
+    Files.write(aside(), filled(SIZE, 3));
+    Files.write(file(), filled(SIZE / 2, 4));
+    try (OwnedFile first = OwnedFile.openExisting(swap(), Duration.ZERO, false);
+        OwnedFile second = OwnedFile.openExisting(aside(), Duration.ZERO, false);
+        Logged log = new Logged(WarmCache.class);
+        FileMemory memory = open(SIZE)) {
+      assertTold(log, swap(), "close");
+      assertFalse(memory.takeBack(region -> true));
+      assertTold(log, aside(), "nothing is taken back");
+      CacheMemory.GivenWay given = memory.setAside();
+      assertFalse(given.isKept());
+      assertTrue(given.where().contains("close"), given.where());
+      String reason = assertThrows(IOException.class, memory::discardAside).getMessage();
+      assertTrue(reason.contains("close"), reason);
+      assertEquals(SIZE, first.size());
+      assertEquals(SIZE, second.size());
+    }
+    assertArrayEquals(filled(SIZE, 5), Files.readAllBytes(swap()));
+    assertArrayEquals(filled(SIZE, 3), Files.readAllBytes(aside()));
+    open(SIZE).close(); // they have ended: what a killed process left is finished
+    assertEquals(List.of("cache", "cache.refused"), names());
   }
 
   @Test
@@ -305,14 +514,14 @@ class FileMemoryTest {
       assertTrue(given.where().contains(remedy), given.where());
       assertNull(memory.refusal());
       assertEquals(SIZE, memory.region().size());
-      assertEquals(0, memory.region().getByte(7));
+      assertEquals(0, memory.region().getByte(8));
       assertOwned(file);
     }
-    assertArrayEquals(filled(SIZE, 0), Files.readAllBytes(file));
+    assertArrayEquals(new byte[SIZE], Files.readAllBytes(file));
     Files.write(file, old);
     try (FileMemory memory = new FileMemory(file, SIZE, Duration.ZERO, false)) {
       memory.replace();
-      assertEquals(0, memory.region().getByte(7));
+      assertEquals(0, memory.region().getByte(8));
     }
   }
 
@@ -370,7 +579,7 @@ class FileMemoryTest {
         assertEquals(0, Files.size(file()));
         assertEquals(fits, memory.takeBack(region -> fits));
         assertEquals(SIZE, Files.size(file()));
-        assertEquals(fits ? 3 : 0, memory.region().getByte(7));
+        assertEquals(fits ? 3 : 0, memory.region().getByte(8));
       }
       Files.delete(file());
     }

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -23,6 +24,7 @@ import org.luo4j.LuoException;
 import org.luo4j.MemFdOptions;
 import org.luo4j.MemoryRegion;
 import org.luo4j.NoRoomException;
+import org.luo4j.testing.Logged;
 
 /** Caches in memory that an agent keeps, through processes of a service that follow each other. */
 class KeptMemoryTest {
@@ -43,6 +45,12 @@ class KeptMemoryTest {
   @AfterEach
   void stop() throws IOException {
     agent.close();
+  }
+
+  /** Starts another agent, with a limit of each user's bytes. */
+  private void limit(long bytes) throws IOException {
+    agent.close();
+    agent = Agent.builder(luo).socket(folder.resolve("agent")).maxBytesPerUid(bytes).start();
   }
 
   private Handover handover(Duration timeout) {
@@ -185,6 +193,9 @@ class KeptMemoryTest {
   // ---- without a cache ----
 
   private static final int SIZE = 4 * 4096;
+
+  /** More than any machine has. */
+  private static final long TOO_MUCH = 1L << 43;
 
   /** What a process has left under a name: memory whose first word is a number. */
   private void leave(String name, long size, long number) {
@@ -383,13 +394,144 @@ class KeptMemoryTest {
   @Test
   void withoutRoomNothingIsMadeAndNothingIsLost() throws IOException {
     leave("cache.refused", SIZE, 4);
-    assertThrows(NoRoomException.class, () -> kept(1L << 43));
+    assertThrows(NoRoomException.class, () -> kept(TOO_MUCH));
     assertKept(null, 4L, null);
     leave("cache", SIZE, 3);
-    try (KeptMemory memory = kept(1L << 43)) {
+    try (KeptMemory memory = kept(TOO_MUCH);
+        Logged log = new Logged(WarmCache.class)) {
       assertThrows(NoRoomException.class, memory::setAside);
+      assertThrows(NoRoomException.class, memory::replace);
+      assertEquals(List.of(), log.lines(), "nothing was given up");
     }
-    assertKept(null, 3L, null);
+    assertKept(3L, 4L, null);
+  }
+
+  /** So that it is not given up to make room for memory that is not needed. */
+  @Test
+  void whatFitsIsTakenBackWhereThereIsNoRoomForMore() throws IOException {
+    limit(Long.MAX_VALUE);
+    leave("cache.refused", TOO_MUCH, 4); // without its blocks
+    try (KeptMemory memory = kept(TOO_MUCH)) {
+      assertEquals(Start.Kind.COLD, memory.origin().kind());
+      assertTrue(memory.takeBack(region -> true));
+      assertEquals(Start.Kind.WARM_AFTER_RESTART, memory.origin().kind());
+      assertEquals(4, memory.region().getLong(0));
+    }
+    assertKept(4L, null, null);
+    rename("cache", "cache.refused");
+    try (KeptMemory memory = kept(TOO_MUCH)) {
+      assertThrows(NoRoomException.class, () -> memory.takeBack(region -> false));
+    }
+    assertKept(null, 4L, null);
+  }
+
+  /** A service's capacity is set too large, and back. */
+  @Test
+  void anOpenThatHasNoRoomLeavesAllAsItWas() throws IOException {
+    process(MIB, OnRefusal.KEEP, null, "one");
+    process(2 * MIB, OnRefusal.KEEP, null, "two");
+    for (OnRefusal what : List.of(OnRefusal.KEEP, OnRefusal.REPLACE)) {
+      assertThrows(NoRoomException.class, () -> process(8L << 40, what, null, "three"));
+    }
+    process(2 * MIB, OnRefusal.KEEP, "two", "two");
+    assertTrue(process(MIB, OnRefusal.KEEP, "one", "one").isWarm());
+  }
+
+  /** A tool that reads it, or another service: the service starts, and takes nothing from them. */
+  @Test
+  void whatOthersHaveStopsNoService() throws IOException {
+    for (OnRefusal what : List.of(OnRefusal.KEEP, OnRefusal.REPLACE)) {
+      leave("cache.refused", SIZE, 4);
+      process(MIB, OnRefusal.KEEP, null, "one");
+      try (Handover other = handover(Duration.ZERO);
+          Kept theirs = other.find("cache.refused").orElseThrow();
+          Handover second = handover(Duration.ZERO);
+          Logged log = new Logged(WarmCache.class);
+          WarmCache<String, String> cache = open(second, 2 * MIB, what)) {
+        assertEquals(Start.Kind.COLD, cache.start().kind());
+        cache.put("key", "two");
+        assertEquals(2, log.lines().size(), "" + log.lines());
+        String busy = log.lines().get(0);
+        assertTrue(busy.startsWith("WARNING 'cache.refused' cannot be had: "), busy);
+        assertTrue(busy.contains("process " + ProcessHandle.current().pid()), busy);
+        assertTrue(
+            cache
+                .start()
+                .reason()
+                .contains(what == OnRefusal.KEEP ? "it was given up, as 'cache.refused'" : "over"),
+            cache.start().reason());
+        IOException refused = assertThrows(IOException.class, cache::discardRefused);
+        assertTrue(refused.getMessage().contains("'cache.refused' cannot be had"), "" + refused);
+        assertEquals(SIZE, theirs.memory().size());
+      }
+      assertEquals(4L, number("cache.refused"));
+      process(2 * MIB, OnRefusal.KEEP, "two", "two");
+      discard("cache", "cache.refused");
+    }
+  }
+
+  @Test
+  void whatOthersHaveWhileTwoMemoriesChangePlacesStopsNoService() throws IOException {
+    leave("cache", 2 * SIZE, 3);
+    leave("cache.refused", SIZE, 4);
+    leave("cache.swap", SIZE, 5);
+    try (Handover other = handover(Duration.ZERO)) {
+      Kept theirs = other.find("cache.swap").orElseThrow();
+      try (KeptMemory memory = new KeptMemory(handover(Duration.ZERO), true, "cache", SIZE);
+          Logged log = new Logged(WarmCache.class)) {
+        assertFalse(memory.takeBack(region -> true));
+        assertTrue(log.lines().get(0).contains("fits, and cannot be taken back"), "" + log.lines());
+        assertTrue(memory.setAside().isKept());
+      }
+      theirs.close();
+    }
+    assertKept(0L, 3L, 5L);
+    kept(SIZE).close();
+    assertKept(0L, 3L, null);
+    leave("cache.swap", SIZE, 6);
+    try (Handover other = handover(Duration.ZERO)) {
+      Kept theirs = other.find("cache.refused").orElseThrow();
+      new KeptMemory(handover(Duration.ZERO), true, "cache", SIZE).close();
+      theirs.close();
+    }
+    assertKept(0L, 3L, 6L);
+    discard("cache");
+    try (Handover other = handover(Duration.ZERO)) {
+      Kept theirs = other.find("cache.refused").orElseThrow();
+      new KeptMemory(handover(Duration.ZERO), true, "cache", SIZE).close();
+      theirs.close();
+    }
+    assertKept(6L, 3L, null);
+  }
+
+  /** As where the agent's limit of names is reached. */
+  @Test
+  void aNameThatTheHolderDoesNotGiveStopsNoService() throws IOException {
+    agent.close();
+    agent = Agent.builder(luo).socket(folder.resolve("agent")).maxNamesPerUid(1).start();
+    try (KeptMemory memory = kept(SIZE)) {
+      memory.region().putLong(0, 3);
+    }
+    try (KeptMemory memory = kept(2 * SIZE)) {
+      CacheMemory.GivenWay given = memory.setAside();
+      assertFalse(given.isKept());
+      assertTrue(given.where().contains("maxNamesPerUid"), given.where());
+      assertEquals(0, memory.region().getLong(0));
+    }
+  }
+
+  /** As an agent whose limit for a user is reached. */
+  @Test
+  void whatTheHolderDoesNotTakeLeavesOldMemoryUnderItsName() throws IOException {
+    agent.close();
+    agent = Agent.builder(luo).socket(folder.resolve("agent")).maxBytesPerUid(SIZE + 4096).start();
+    leave("cache", SIZE, 3);
+    try (KeptMemory memory = kept(2 * SIZE)) {
+      LuoException.AgentRefused refused =
+          assertThrows(LuoException.AgentRefused.class, memory::setAside);
+      assertEquals(List.of(), List.of(refused.getSuppressed()));
+    }
+    assertKept(3L, null, null);
   }
 
   /** The boot that memory was last used in says whether a kexec was between. */
@@ -454,7 +596,7 @@ class KeptMemoryTest {
 
   @Test
   void withoutRoomAndWithNothingAsideNothingIsMade() throws IOException {
-    assertThrows(NoRoomException.class, () -> kept(1L << 43));
+    assertThrows(NoRoomException.class, () -> kept(TOO_MUCH));
     assertKept(null, null, null);
   }
 }

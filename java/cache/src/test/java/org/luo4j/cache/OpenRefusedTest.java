@@ -8,11 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -251,19 +253,23 @@ class OpenRefusedTest {
     }
   }
 
-  private String onSmallTmpfs(String bridge, OnRefusal what, String capacities) throws Exception {
+  private ChildJvm.Command onSmallTmpfs(ChildJvm.Command child) throws IOException {
     assumeTrue(
         Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0), "only root can mount");
+    return child.under(
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        "mount -t tmpfs -o size=8m none " + folder + " && exec \"$@\"",
+        "sh");
+  }
+
+  private String onSmallTmpfs(String bridge, OnRefusal what, String capacities) throws Exception {
     ChildJvm.Ended ended =
-        child(GivingWay.class, bridge)
-            .flags(List.of("-Xmx512m", "-Xmn400m")) // so that no garbage collection helps
-            .under(
-                "unshare",
-                "-m",
-                "sh",
-                "-c",
-                "mount -t tmpfs -o size=8m none " + folder + " && exec \"$@\"",
-                "sh")
+        onSmallTmpfs(
+                child(GivingWay.class, bridge)
+                    .flags(List.of("-Xmx512m", "-Xmn400m"))) // so that no collection helps
             .run(folder.toString(), "said", what.toString(), capacities);
     assertEquals(0, ended.exit(), ended::toString);
     return ended.answer("said: ");
@@ -294,6 +300,50 @@ class OpenRefusedTest {
     assertEquals(
         "COLD null 0, COLD null 0, COLD null 0, COLD null 0",
         onSmallTmpfs(bridge, OnRefusal.KEEP, "3750,3700,3600,3500"));
+  }
+
+  /** A child on a full tmpfs whose warm cache was copied without its holes' blocks. */
+  static final class WithHoles {
+    private WithHoles() {}
+
+    public static void main(String[] arguments) throws IOException {
+      Path folder = Path.of(arguments[0]);
+      Path file = folder.resolve("cache");
+      for (int capacity : new int[] {2600, 2000}) {
+        GivingWay.open(file, capacity, OnRefusal.KEEP);
+      }
+      byte[] all = Files.readAllBytes(file);
+      Files.delete(file);
+      Files.createFile(
+          file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+      try (RandomAccessFile copy = new RandomAccessFile(file.toFile(), "rw")) {
+        copy.setLength(all.length);
+        for (int at = 0; at < all.length; at += 4096) {
+          if (Arrays.mismatch(all, at, at + 4096, new byte[4096], 0, 4096) >= 0) {
+            copy.seek(at);
+            copy.write(all, at, 4096);
+          }
+        }
+      }
+      Files.write(folder.resolve("filler"), new byte[(int) folder.toFile().getUsableSpace()]);
+      try (Logged log = new Logged(WarmCache.class)) {
+        System.out.println("opened: " + GivingWay.open(file, 2000, OnRefusal.KEEP));
+        System.out.println("told: " + log.lines());
+      }
+      System.out.println("aside: " + Files.exists(folder.resolve("cache.refused")));
+    }
+  }
+
+  /** What is set aside gives way for it, as for a new one. */
+  @ParameterizedTest
+  @ValueSource(strings = {"jni", "jna"})
+  void aWarmCacheWithHolesFindsItsRoom(String bridge) throws Exception {
+    use(bridge);
+    ChildJvm.Ended ended = onSmallTmpfs(child(WithHoles.class, bridge)).run(folder.toString());
+    assertEquals(0, ended.exit(), ended::toString);
+    assertEquals("WARM_AFTER_RESTART 2000", ended.answer("opened: "));
+    assertTrue(ended.answer("told: ").contains("was deleted to make room"), ended.toString());
+    assertEquals("false", ended.answer("aside: "));
   }
 
   /** A child that makes a cache larger than its files may be. */

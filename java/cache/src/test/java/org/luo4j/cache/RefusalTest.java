@@ -128,8 +128,8 @@ class RefusalTest {
     byte[] old = flip(left(), CacheFormat.SEED_AT);
     Path file = folder.resolve("cache");
     Path aside = folder.resolve("cache.refused");
+    Files.write(aside, Arrays.copyOf(left(), 8192));
     Files.write(file, old);
-    Files.write(aside, new byte[] {9});
     try (WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
       assertEquals(Start.Kind.COLD, cache.start().kind());
       assertTrue(cache.start().reason().contains("in place of"), cache.start().reason());
