@@ -119,6 +119,7 @@ public final class AgentClient implements AutoCloseable {
   private final Bridge bridge;
   private final Path path;
   private final byte[] address;
+  private final Duration patience;
   private final Thread reader;
   private final ExecutorService listeners;
 
@@ -143,11 +144,12 @@ public final class AgentClient implements AutoCloseable {
   private volatile Consumer<Duration> onPrepare = deadline -> {};
   private volatile Consumer<String> onAborted = reason -> {};
 
-  private AgentClient(LiveUpdate luo, Path path, byte[] address) {
+  private AgentClient(LiveUpdate luo, Path path, byte[] address, Duration patience) {
     this.luo = luo;
     this.bridge = luo.system();
     this.path = path;
     this.address = address;
+    this.patience = patience;
     this.listeners =
         Executors.newSingleThreadExecutor(task -> daemon(task, "luo4j-agent-listener"));
     this.reader = daemon(this::run, "luo4j-agent-client");
@@ -168,6 +170,11 @@ public final class AgentClient implements AutoCloseable {
    * @throws LuoException ENOSYS on the emulator, which has no sockets
    */
   public static AgentClient open(LiveUpdate luo, Path socket) {
+    return open(luo, socket, PATIENCE);
+  }
+
+  /** As {@link #open(LiveUpdate, Path)}, with another time in place of {@link #PATIENCE}. */
+  static AgentClient open(LiveUpdate luo, Path socket, Duration patience) {
     Path path = socket.toAbsolutePath();
     byte[] address = path.toString().getBytes(StandardCharsets.UTF_8);
     if (address.length > Abi.ADDRESS_MAX) {
@@ -177,7 +184,7 @@ public final class AgentClient implements AutoCloseable {
     if (luo.provider() == Provider.EMULATOR) {
       throw Refusal.CONNECT.exception(-Errno.ENOSYS, path.toString());
     }
-    AgentClient client = new AgentClient(luo, path, address);
+    AgentClient client = new AgentClient(luo, path, address, patience);
     client.reader.start();
     return client;
   }
@@ -329,7 +336,7 @@ public final class AgentClient implements AutoCloseable {
     boolean keeps = false;
     try {
       Descriptor passed = thing.descriptor();
-      Reply reply = owned(what, AgentMessage.store(name, thing.kind()), passed, PATIENCE);
+      Reply reply = owned(what, AgentMessage.store(name, thing.kind()), passed, patience);
       keeps = true;
       return new Stored(reply.message.kexec(), reply.message.text());
     } catch (LuoException.AgentAbsent e) {
@@ -372,7 +379,7 @@ public final class AgentClient implements AutoCloseable {
             "list",
             AgentMessage.list(),
             null,
-            deadline(PATIENCE),
+            deadline(patience),
             true,
             reply -> {
               if (reply.message.type() == AgentMessage.Type.ENTRY) {
@@ -392,7 +399,7 @@ public final class AgentClient implements AutoCloseable {
    * them by another one.
    *
    * @param update the kernel
-   * @param progress is told, a sentence at a time
+   * @param progress is told, a sentence at a time; what it throws is thrown, and the update goes on
    * @throws IOException when there was no kexec, with the reason
    * @throws LuoException.AgentRefused EPERM for another user
    * @throws LuoException.AgentAbsent when no agent answers
@@ -454,7 +461,7 @@ public final class AgentClient implements AutoCloseable {
       String what, AgentMessage message, @Nullable Descriptor passed, Duration wait) {
     long busyEnd = deadline(wait);
     while (true) {
-      Reply reply = ask(what, message, passed, deadline(PATIENCE), true, each -> true);
+      Reply reply = ask(what, message, passed, deadline(patience), true, each -> true);
       if (reply.message.type() != AgentMessage.Type.BUSY) {
         return reply;
       }
@@ -498,12 +505,19 @@ public final class AgentClient implements AutoCloseable {
       while (true) {
         BlockingQueue<Reply> queue = new LinkedBlockingQueue<>();
         Descriptor to = connected(what, end, queue);
-        int sent = send(to, bytes, passed);
-        Reply reply = sent < 0 ? ENDED : answered(queue, end, answers);
-        if (reply != ENDED && reply != null) {
+        Reply reply = null;
+        try {
+          reply = send(to, bytes, passed) < 0 ? ENDED : answered(queue, end, answers);
+        } finally {
+          // Also where a listener threw: the answers to come are not those of the next request.
+          if (reply == null || reply == ENDED) {
+            disconnect(to);
+          }
+          forget(queue);
+        }
+        if (reply != null && reply != ENDED) {
           return checked(what, message.type(), reply);
         }
-        disconnect(to, queue);
         if (reply == null) {
           throw absent(what, Errno.EAGAIN, "the agent did not answer in time");
         }
@@ -554,13 +568,23 @@ public final class AgentClient implements AutoCloseable {
     }
   }
 
-  /** After a request that failed: its answers, should they come, are nobody's. */
-  private void disconnect(Descriptor to, BlockingQueue<Reply> queue) {
+  /** After a request that failed. */
+  private void disconnect(Descriptor to) {
     lock.lock();
     try {
       if (socket == to) {
         socket = null;
       }
+    } finally {
+      lock.unlock();
+    }
+    shutdown(to);
+  }
+
+  /** After a request: more answers to it, should they come, are nobody's. */
+  private void forget(BlockingQueue<Reply> queue) {
+    lock.lock();
+    try {
       if (replies == queue) {
         replies = null;
       }
@@ -568,7 +592,6 @@ public final class AgentClient implements AutoCloseable {
       lock.unlock();
     }
     queue.forEach(this::discard);
-    shutdown(to);
   }
 
   private void discard(Reply reply) {
@@ -745,7 +768,7 @@ public final class AgentClient implements AutoCloseable {
         thing.kind() == Agent.Kind.NOTHING
             ? AgentMessage.take(name)
             : AgentMessage.store(name, thing.kind());
-    long end = deadline(PATIENCE);
+    long end = deadline(patience);
     while (true) {
       Reply reply;
       try {
@@ -796,7 +819,7 @@ public final class AgentClient implements AutoCloseable {
     if (send(to, message.bytes(), passed) < 0) {
       return null;
     }
-    long end = deadline(PATIENCE);
+    long end = deadline(patience);
     while (end - System.nanoTime() > 0) {
       Reply reply = receive(to);
       if (reply == ENDED) {

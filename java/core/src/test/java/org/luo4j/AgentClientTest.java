@@ -8,24 +8,32 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.internal.select.Selection;
 import org.luo4j.testing.JniLibrary;
+import org.luo4j.testing.Logged;
 
 /**
  * What a client makes of the answers of an agent that does as it is told here, also of those that
@@ -43,6 +51,17 @@ class AgentClientTest {
   private int listener;
   private Thread agent;
   private AgentClient client;
+
+  /** What the agent answers to the next greetings. */
+  private final BlockingQueue<Answer> greetings = new LinkedBlockingQueue<>();
+
+  private final AtomicInteger greeted = new AtomicInteger();
+
+  /** Whether all names are another's. */
+  private volatile boolean busy;
+
+  /** The fd that comes with an answer; -1 for that of a memfd of its own. */
+  private volatile int passed = -1;
 
   /** What the agent answers next, whatever it is asked. */
   private final BlockingQueue<List<Answer>> answers = new LinkedBlockingQueue<>();
@@ -106,7 +125,11 @@ class AgentClientTest {
       throw new AssertionError(e);
     }
     if (message.type() == AgentMessage.Type.HELLO) {
-      return send(socket, new Answer(AgentMessage.welcome("").bytes(), false));
+      greeted.incrementAndGet();
+      Answer greeting = greetings.poll();
+      return send(
+          socket,
+          greeting != null ? greeting : new Answer(AgentMessage.welcome("").bytes(), false));
     }
     asked.add(message);
     if (message.type() == AgentMessage.Type.READY) {
@@ -124,7 +147,10 @@ class AgentClientTest {
   }
 
   /** What an agent answers that holds nothing. */
-  private static AgentMessage usual(AgentMessage message) {
+  private AgentMessage usual(AgentMessage message) {
+    if (busy && !message.name().isEmpty()) {
+      return AgentMessage.busy(message.name(), 5);
+    }
     return switch (message.type()) {
       case TAKE -> AgentMessage.held(message.name(), Agent.Kind.NOTHING, false);
       case STORE -> AgentMessage.stored(message.name(), "");
@@ -141,7 +167,7 @@ class AgentClientTest {
     if (!answer.withMemFd) {
       return bridge.send(socket, answer.bytes, new int[0]) >= 0;
     }
-    int fd = bridge.memfdCreate(new byte[] {'a', 0}, 1);
+    int fd = passed >= 0 ? bridge.duplicate(passed) : bridge.memfdCreate(new byte[] {'a', 0}, 1);
     try {
       return bridge.send(socket, answer.bytes, new int[] {fd}) >= 0;
     } finally {
@@ -167,8 +193,7 @@ class AgentClientTest {
     return client.takeMemFd("cache", Duration.ZERO);
   }
 
-  private static void assertRefused(
-      int errno, String part, org.junit.jupiter.api.function.Executable call) {
+  private static void assertRefused(int errno, String part, Executable call) {
     LuoException refused = assertThrows(LuoException.AgentRefused.class, call);
     assertEquals(errno, refused.errno(), refused.getMessage());
     assertTrue(refused.getMessage().contains(part), refused.getMessage());
@@ -413,5 +438,232 @@ class AgentClientTest {
     assertFalse(client.isConnected());
     assertThrows(IllegalStateException.class, this::take);
     assertEquals("AgentClient[" + folder.resolve("agent") + "]", client.toString());
+  }
+
+  /** An agent that answers twice has nobody who takes the second fd. */
+  @Test
+  void anAnswerTooManyIsNobodysAndItsFdIsClosed() throws Exception {
+    CompletableFuture<String> read = new CompletableFuture<>();
+    client.onAborted(read::complete);
+    Answer held = new Answer(AgentMessage.held("cache", Agent.Kind.MEMFD, true).bytes(), true);
+    answer(held, held, held, new Answer(AgentMessage.aborted(1, "all is read").bytes(), false));
+    take().orElseThrow().close();
+    assertEquals("all is read", read.get(1, TimeUnit.MINUTES));
+    assertEquals(List.of(), client.list());
+  }
+
+  @Test
+  void anFdForWhichThereIsNoRoomIsARefusal() {
+    int emsgsize = 90;
+    client.close();
+    FailingBridge full = new FailingBridge(bridge);
+    full.at(
+        "receive",
+        2,
+        () -> {
+          asked(); // the answer is on its way
+          return (long) -emsgsize;
+        });
+    answer(AgentMessage.held("cache", Agent.Kind.MEMFD, true), true);
+    try (AgentClient other = AgentClient.open(over(full.bridge()), folder.resolve("agent"))) {
+      assertRefused(Errno.EMFILE, "ulimit -n", () -> other.takeMemFd("cache", Duration.ZERO));
+    }
+  }
+
+  private static LiveUpdate over(Bridge bridge) {
+    return new LiveUpdate(new Selection(bridge, null, List.of()), Duration.ZERO, "a test's");
+  }
+
+  /** What a listener throws is its caller's, and the next request has answers of its own. */
+  @Test
+  void aProgressListenerThatThrowsEndsItsUpdateOnly() {
+    assertTrue(take().isEmpty());
+    int before = greeted.get();
+    answer(
+        new Answer(AgentMessage.progress("one").bytes(), false),
+        new Answer(AgentMessage.result(true, "").bytes(), false));
+    RuntimeException own = new IllegalStateException("the listener's own");
+    assertEquals(
+        own,
+        assertThrows(
+            IllegalStateException.class,
+            () ->
+                client.update(
+                    Agent.Update.to(Path.of("/kernel")),
+                    text -> {
+                      throw own;
+                    })));
+    assertEquals(List.of(), client.list());
+    assertEquals(before + 1, greeted.get(), "what is still to come is of the old connection");
+  }
+
+  // ---- sessions ----
+
+  /** An outgoing session can be stored again, of an incoming one the name is kept. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aSessionThatWasTakenIsStoredAgainWhereItCanBe(boolean outgoing) throws Exception {
+    client.close();
+    try (TestKernel kernel = new TestKernel();
+        Session made = kernel.luo.createSession("taken");
+        AgentClient other = AgentClient.open(kernel.luo, folder.resolve("agent"))) {
+      if (!outgoing) {
+        kernel.kexec();
+      }
+      passed = made.fd();
+      answer(AgentMessage.held("s", Agent.Kind.SESSION, true), true);
+      try (Session taken = other.takeSession("s", Duration.ZERO).orElseThrow()) {
+        assertEquals("taken", taken.name());
+        assertEquals(outgoing ? Session.Kind.OUTGOING : Session.Kind.INCOMING, taken.kind());
+        assertEquals(AgentMessage.take("s"), asked());
+      }
+      answer(new Answer(END, false));
+      assertEquals(List.of(), other.list());
+      assertEquals(AgentMessage.Type.LIST, asked().type());
+      assertEquals(
+          outgoing ? AgentMessage.store("s", Agent.Kind.SESSION) : AgentMessage.take("s"), asked());
+      passed = -1;
+    }
+  }
+
+  @Test
+  void aSessionIsStored() throws Exception {
+    client.close();
+    try (TestKernel kernel = new TestKernel();
+        Session made = kernel.luo.createSession("made");
+        AgentClient other = AgentClient.open(kernel.luo, folder.resolve("agent"))) {
+      answer(AgentMessage.stored("s", "no LUO"), false);
+      AgentClient.Stored stored = other.store("s", made);
+      assertEquals(new AgentClient.Stored(false, "no LUO"), stored);
+      assertEquals(AgentMessage.store("s", Agent.Kind.SESSION), asked());
+      assertTrue(made.isOpen());
+    }
+  }
+
+  // ---- no answer ----
+
+  /** In place of the test's client: one that waits for so long. */
+  private void useImpatient(String socket, Duration patience) {
+    client.close();
+    client = AgentClient.open(luo, folder.resolve(socket), patience);
+  }
+
+  private static LuoException assertAbsent(int errno, String part, Executable call) {
+    LuoException absent = assertThrows(LuoException.AgentAbsent.class, call);
+    assertEquals(errno, absent.errno(), absent.getMessage());
+    assertTrue(absent.getMessage().contains(part), absent.getMessage());
+    return absent;
+  }
+
+  /** Waits for what another thread does, a minute at most. */
+  private static void await(BooleanSupplier condition) throws InterruptedException {
+    long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+    while (!condition.getAsBoolean()) {
+      assertTrue(System.nanoTime() < end, "it did not come to be within a minute");
+      Thread.sleep(2);
+    }
+  }
+
+  /** What is stored meanwhile is stored when there is an agent, what is dropped is not. */
+  @Test
+  void aServiceStartsBeforeItsAgent() throws Exception {
+    useImpatient("later", Duration.ofMillis(100));
+    try (MemFd memfd = luo.createMemFd(MemFdOptions.named("test"))) {
+      await(() -> !assertThrows(LuoException.class, client::list).getMessage().contains("not yet"));
+      LuoException absent =
+          assertAbsent(Errno.ENOENT, "connect: ENOENT", () -> client.store("stored", memfd));
+      assertTrue(absent.remedy().contains("start an agent there"), absent.remedy());
+      assertTrue(absent.getMessage().contains(folder.resolve("later").toString()));
+      assertThrows(LuoException.AgentAbsent.class, () -> client.store("dropped", memfd));
+      assertThrows(LuoException.AgentAbsent.class, () -> client.drop("dropped"));
+      assertThrows(LuoException.AgentAbsent.class, this::take);
+      Files.move(folder.resolve("agent"), folder.resolve("later"));
+      await(client::isConnected);
+      do {
+        assertEquals(AgentMessage.store("stored", Agent.Kind.MEMFD), asked());
+      } while (!asked.isEmpty()); // more than once where the machine was slow to answer
+    }
+  }
+
+  @Test
+  void anAgentThatDoesNotAnswerIsAskedOverAnotherConnection() throws Exception {
+    useImpatient("agent", Duration.ofMillis(300));
+    await(client::isConnected);
+    int before = greeted.get();
+    answer(); // nothing
+    assertAbsent(Errno.EAGAIN, "the agent did not answer in time", client::list);
+    await(() -> greeted.get() > before);
+  }
+
+  @Test
+  void aRequestThatDoesNotEndIsNamedAsWhatIsWaitedFor() throws Exception {
+    useImpatient("agent", Duration.ofMillis(300));
+    await(client::isConnected);
+    answer(); // nothing
+    CompletableFuture<LuoException> update =
+        CompletableFuture.supplyAsync(
+            () ->
+                assertThrows(
+                    LuoException.AgentAbsent.class,
+                    () -> client.update(Agent.Update.to(Path.of("/kernel")), text -> {})));
+    assertEquals(AgentMessage.Type.UPDATE, asked().type());
+    assertAbsent(Errno.EAGAIN, "another request did not end", client::list);
+    client.close();
+    assertEquals(Errno.ECONNRESET, update.get(1, TimeUnit.MINUTES).errno());
+  }
+
+  @Test
+  void anAgentThatDoesNotWelcomeSaysWhy() throws Exception {
+    Answer refusal =
+        new Answer(AgentMessage.refused(Errno.EPROTO, "another version").bytes(), true);
+    for (Answer greeting : List.of(refusal, new Answer(END, false))) {
+      greetings.addAll(Collections.nCopies(1000, greeting));
+      int before = greeted.get();
+      useImpatient("agent", Duration.ofMillis(100));
+      await(() -> greeted.get() > before + 1);
+      if (greeting == refusal) {
+        assertAbsent(Errno.EPROTO, "the agent answered: another version", client::list);
+      } else {
+        assertAbsent(Errno.ECONNRESET, "it logs why", client::list);
+      }
+      assertFalse(client.isConnected());
+      greetings.clear();
+      await(client::isConnected);
+    }
+  }
+
+  /** The other things of this client are stored nevertheless. */
+  @Test
+  void aNameThatAnotherHasTakenMeanwhileIsGivenUpAfterAWhile() throws Exception {
+    useImpatient("agent", Duration.ofMillis(300));
+    await(client::isConnected);
+    assertTrue(take().isEmpty());
+    busy = true;
+    answer(new Answer(END, false));
+    try (Logged logged = new Logged(AgentClient.class)) {
+      assertThrows(LuoException.AgentAbsent.class, client::list, "it is storing again");
+      await(client::isConnected);
+      assertTrue(
+          logged.lines().stream()
+              .anyMatch(
+                  line ->
+                      line.startsWith("WARNING ")
+                          && line.contains("does not hold 'cache'")
+                          && line.contains("process 5 has the name")),
+          () -> "" + logged.lines());
+    }
+  }
+
+  @Test
+  void anAgentThatRefusesWhatItHeldBeforeIsLogged() throws Exception {
+    assertTrue(take().isEmpty());
+    answer(new Answer(END, false));
+    answer(AgentMessage.refused(Errno.ENOSPC, "no room"), false);
+    try (Logged logged = new Logged(AgentClient.class)) {
+      client.list();
+      assertTrue(
+          logged.lines().stream().anyMatch(line -> line.contains("does not hold 'cache': no room")),
+          () -> "" + logged.lines());
+    }
   }
 }

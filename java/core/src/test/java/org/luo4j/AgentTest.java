@@ -754,6 +754,18 @@ class AgentTest {
   }
 
   @Test
+  void fileSystemsThatCannotBeWrittenKeepNoUpdateAway() throws Exception {
+    Agent agent = agent();
+    kexec.failing = "sync";
+    List<String> progress = new ArrayList<>();
+    agent.update(UPDATE, progress::add); // the fake kernel takes over
+    assertTrue(
+        progress.contains("file systems may lack what was written last: the fake sync failed"),
+        "" + progress);
+    assertTrue(kexec.calls.contains("execute"));
+  }
+
+  @Test
   void aClientThatIsNotReadyIsWaitedForUntilTheDeadline() throws Exception {
     Agent agent = agent();
     int fd = greeted();

@@ -2,6 +2,8 @@
 package org.luo4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.internal.bridge.Errno;
 import org.luo4j.internal.emulator.Emulator;
+import org.luo4j.testing.JniLibrary;
 
 /** The device that one process at a time can have: waiting for it, and giving up. */
 class DeviceBusyTest {
@@ -134,5 +137,20 @@ class DeviceBusyTest {
   void settingTwiceIsRefused() {
     LiveUpdate.Builder builder = LiveUpdate.builder().deviceTimeout(Duration.ZERO);
     assertThrows(IllegalStateException.class, () -> builder.deviceTimeout(Duration.ZERO));
+  }
+
+  /** Whether there is a device is not asked by waiting for it. */
+  @Test
+  void aDeviceThatIsBusyIsThere() {
+    JniLibrary.assumeBuilt();
+    try (TestKernel kernel = new TestKernel()) {
+      kernel.fail("openDevice", Errno.EBUSY);
+      assertNull(kernel.luo.whyNoDevice());
+      assertNull(kernel.luo.whyNoDevice(), "what was opened is closed");
+      kernel.fail("openDevice", Errno.EACCES);
+      String why = kernel.luo.whyNoDevice();
+      assertNotNull(why);
+      assertTrue(why.contains("EACCES"), why);
+    }
   }
 }

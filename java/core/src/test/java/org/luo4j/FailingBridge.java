@@ -3,11 +3,11 @@ package org.luo4j;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.luo4j.internal.bridge.Bridge;
 
-/** A bridge of which one call, by its number, fails or has something happen before it. */
+/** A bridge of which one call, by its number, or each fails or has something happen before it. */
 final class FailingBridge {
 
   /** What happens at a call. */
@@ -18,9 +18,10 @@ final class FailingBridge {
   }
 
   private final Bridge real;
-  private final List<String> calls = new ArrayList<>();
+  private final List<String> calls = new CopyOnWriteArrayList<>();
   private String name = "";
   private int number;
+  private boolean always;
   private Event event = () -> null;
 
   FailingBridge(Bridge real) {
@@ -32,9 +33,17 @@ final class FailingBridge {
     return at(call, nth, () -> -(long) errno);
   }
 
+  /** Has each call of a name fail. */
+  FailingBridge failAlways(String call, int errno) {
+    at(call, 0, () -> -(long) errno);
+    always = true;
+    return this;
+  }
+
   FailingBridge at(String call, int nth, Event what) {
     name = call;
     number = nth;
+    always = false;
     event = what;
     return this;
   }
@@ -52,7 +61,7 @@ final class FailingBridge {
             (proxy, method, arguments) -> {
               calls.add(method.getName());
               Long result = null;
-              if (method.getName().equals(name) && --number == 0) {
+              if (method.getName().equals(name) && (always || --number == 0)) {
                 result = event.result();
               }
               if (result != null) {

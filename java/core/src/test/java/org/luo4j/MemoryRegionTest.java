@@ -17,13 +17,17 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.testing.JniLibrary;
 
 /** Mapped memory, over each bridge. */
 class MemoryRegionTest {
@@ -57,13 +61,19 @@ class MemoryRegionTest {
           long value = 0x0102_0304_0506_0708L ^ offset;
           region.putLong(offset, value);
           assertEquals(value, second.getLong(offset), "long at " + offset);
-          region.putInt(offset, (int) value);
-          assertEquals((int) value, second.getInt(offset), "int at " + offset);
+          region.putInt(offset, (int) ~value);
+          assertEquals((int) ~value, second.getInt(offset), "int at " + offset);
           region.putShort(offset, (short) value);
           assertEquals((short) value, second.getShort(offset), "short at " + offset);
-          region.putByte(offset, (byte) value);
-          assertEquals((byte) value, second.getByte(offset), "byte at " + offset);
+          region.putByte(offset, (byte) ~value);
+          assertEquals((byte) ~value, second.getByte(offset), "byte at " + offset);
         }
+      }
+      for (long gib = 0; gib < size; gib += GIB) {
+        region.putLong(gib + 64, gib + 1);
+      }
+      for (long gib = 0; gib < size; gib += GIB) {
+        assertEquals(gib + 1, second.getLong(gib + 64), "each has memory of its own");
       }
       for (long boundary = GIB; boundary < size; boundary += GIB) {
         assertEquals(0, region.address() % (2 << 20));
@@ -255,9 +265,12 @@ class MemoryRegionTest {
     MemoryRegion region = map(bridge, 4096);
     ByteBuffer slice = region.slice(0, 8);
     region.putLong(0, 11);
+    assertTrue(region.isOpen());
+    assertEquals("region of memfd 'region', 4096 bytes", region.toString());
     region.close();
     region.close();
     assertFalse(region.isOpen());
+    assertEquals("region of memfd 'region', 4096 bytes (closed)", region.toString());
     String message =
         assertThrows(IllegalStateException.class, () -> region.getLong(0)).getMessage();
     assertTrue(message.contains("'region' is closed"), message);
@@ -304,6 +317,46 @@ class MemoryRegionTest {
     region.close();
   }
 
+  private static List<String> endOf(FailingBridge watched) {
+    return watched.calls().stream()
+        .filter(List.of("guard", "unguard", "revoke", "unmap")::contains)
+        .toList();
+  }
+
+  /** What is still guarded would stand for whatever is mapped there next. */
+  @Test
+  void faultsAreAbsorbedUntilTheMemoryGoes() throws InterruptedException {
+    JniLibrary.assumeBuilt();
+    Bridge jni = LiveUpdate.builder().bridge(BridgeType.JNI).open().system();
+    FailingBridge watched = new FailingBridge(jni);
+    try (MemFd memfd = MemFd.create(watched.bridge(), MemFdOptions.named("guarded").size(4096))) {
+      MemoryRegion plain = memfd.map();
+      plain.close();
+      assertEquals(List.of("revoke"), endOf(watched));
+      Reference.reachabilityFence(plain);
+    }
+    FailingBridge closed = new FailingBridge(jni);
+    try (MemFd memfd = MemFd.create(closed.bridge(), MemFdOptions.named("guarded").size(4096))) {
+      MemoryRegion region = memfd.map();
+      assertTrue(region.absorbFaults());
+      assertTrue(region.absorbFaults());
+      region.close();
+      assertEquals(List.of("guard", "unguard", "revoke"), endOf(closed));
+      Reference.reachabilityFence(region);
+    }
+    FailingBridge forgotten = new FailingBridge(jni);
+    try (MemFd memfd = MemFd.create(forgotten.bridge(), MemFdOptions.named("guarded").size(4096))) {
+      assertTrue(memfd.map().absorbFaults());
+      long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+      while (!forgotten.calls().contains("unmap")) {
+        assertTrue(System.nanoTime() < end, "what nobody has is not unmapped");
+        System.gc();
+        Thread.sleep(2);
+      }
+      assertEquals(List.of("guard", "unguard", "unmap"), endOf(forgotten));
+    }
+  }
+
   private static String mapping(String start) throws IOException {
     return Files.readAllLines(Path.of("/proc/self/maps")).stream()
         .filter(line -> line.startsWith(start))
@@ -348,7 +401,11 @@ class MemoryRegionTest {
   @ParameterizedTest
   @EnumSource
   void adviceIsGivenOrRefused(BridgeType bridge) {
-    try (MemoryRegion region = map(bridge, 4 << 20)) {
+    LiveUpdate luo = Emulated.by(bridge, folder);
+    try (MemFd memfd = luo.createMemFd(MemFdOptions.named("advised").size(4 << 20));
+        MemoryRegion region = memfd.map()) {
+      region.advise(8192, 4096, Advice.POPULATE_WRITE);
+      assertEquals(4096, memfd.allocated());
       region.advise(Advice.HUGE_PAGES);
       region.advise(Advice.POPULATE_WRITE);
       region.advise(0, 4096, Advice.DONT_DUMP);
@@ -373,10 +430,16 @@ class MemoryRegionTest {
         ByteBuffer back = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
         channel.read(back, 4096 + GIB - 4);
         assertEquals(0x1122_3344_5566_7788L, back.getLong(0));
+        region.putLong(GIB + 64, 0x0102_0304_0506_0708L);
+        channel.read(back.clear(), 4096 + GIB + 64);
+        assertEquals(0x0102_0304_0506_0708L, back.getLong(0));
         assertThrows(UnsupportedOperationException.class, () -> region.advise(Advice.WILL_NEED));
       }
       assertThrows(IllegalArgumentException.class, () -> MemoryRegion.ofFile(channel, 0, 0));
       assertThrows(IllegalArgumentException.class, () -> MemoryRegion.ofFile(channel, -1, 1));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> MemoryRegion.ofFile(channel, Long.MAX_VALUE - 4095, 4096));
     }
   }
 }

@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -27,8 +28,10 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.FutureTask;
 import java.util.stream.Stream;
@@ -267,9 +270,24 @@ class OwnedFileTest {
     try (FileChannel channel = FileChannel.open(file(), StandardOpenOption.WRITE);
         FileLock lock = channel.lock()) {
       assertTrue(lock.isValid());
+      int before = fds();
       assertThrows(LuoException.OwnerAlive.class, () -> open(file()).close());
+      assertTrue(fds() <= before, "an fd was left"); // a collection may close others
     }
     open(file()).close();
+  }
+
+  /** A hard link is another name of the same file: to open it must not end the owner's lock. */
+  @ParameterizedTest
+  @EnumSource
+  void aFileOfTwoNamesHasOneOwner(Way way) throws IOException {
+    use(way);
+    try (OwnedFile owned = open(file())) {
+      Path other = Files.createLink(folder.resolve("other"), owned.path());
+      assertIsOwned(other);
+      assertEquals(way.isNative(), OwnedFile.mayBeRead(other));
+      assertTrue(isLocked(file()));
+    }
   }
 
   /** Without native code a read ends the lock, and luo4j says so: isLockSafe, mayBeRead. */
@@ -788,30 +806,73 @@ class OwnedFileTest {
     }
   }
 
-  /** A child that may write no more than 1 MiB to a file. */
-  static final class OfLimitedSize {
-    private OfLimitedSize() {}
+  @Test
+  void whatCannotFitIsNotBegun() throws IOException {
+    FailingBridge watched = new FailingBridge(JnaBridge.load());
+    try (OwnedFile owned = NativeFile.tryOpen(watched.bridge(), file(), true, null)) {
+      owned.reserve(8192);
+      int begun = Collections.frequency(watched.calls(), "truncate");
+      NoRoomException e =
+          assertThrows(NoRoomException.class, () -> owned.reserve(Long.MAX_VALUE / 2));
+      assertEquals(Long.MAX_VALUE / 2 - 8192, e.needed(), "what it has is not needed once more");
+      assertEquals(begun, Collections.frequency(watched.calls(), "truncate"));
+      assertEquals(8192, owned.size());
+    }
+  }
+
+  /** Of two full file systems the one in memory can be made larger by a mount option. */
+  @ParameterizedTest
+  @EnumSource
+  void theRemedyForAFullFileSystemFitsItsType(Way way) throws IOException {
+    use(way);
+    Path inMemory = Files.createTempFile(Path.of("/dev/shm"), "luo4j-test-", "");
+    try {
+      for (Path file : List.of(inMemory, file())) {
+        boolean tmpfs = Files.getFileStore(file.getParent()).type().equals("tmpfs");
+        try (OwnedFile owned = open(file)) {
+          NoRoomException e =
+              assertThrows(NoRoomException.class, () -> owned.checkRoom(Long.MAX_VALUE / 2, 0));
+          assertTrue(e.getMessage().contains("its file system has "), e.getMessage());
+          assertEquals(tmpfs, e.getMessage().contains("remount,size="), e.getMessage());
+        }
+      }
+    } finally {
+      Files.delete(inMemory);
+    }
+  }
+
+  /** The allocation will tell. */
+  @Test
+  void aFileSystemThatCannotBeAskedHasRoom() throws IOException {
+    use(Way.JAVA);
+    try (OwnedFile owned = open(file())) {
+      owned.delete(); // the JDK asks by the path
+      owned.checkRoom(Long.MAX_VALUE / 2, 0);
+    }
+  }
+
+  /** A child in a mount namespace of its own, with a tmpfs that is larger than the memory. */
+  static final class OnHugeTmpfs {
+    private OnHugeTmpfs() {}
 
     public static void main(String[] arguments) throws Exception {
-      Path file = Path.of(arguments[0]);
-      try (OwnedFile owned = open(file)) {
-        owned.reserve(1 << 20);
-        for (Callable<Object> call :
-            List.<Callable<Object>>of(
-                () -> {
-                  owned.reserve((1 << 20) + 5);
-                  return "reserved";
-                },
-                () -> {
-                  owned.checkRoom(2 << 20, 2 << 20);
-                  return "checked";
-                })) {
+      Path mount = Path.of(arguments[0]);
+      int mounted =
+          new ProcessBuilder("mount", "-t", "tmpfs", "-o", "size=1024t", "luo4j", arguments[0])
+              .inheritIO()
+              .start()
+              .waitFor();
+      System.out.println("mounted: " + mounted);
+      try (OwnedFile owned = open(mount.resolve("file"))) {
+        for (long freed : new long[] {0, 1L << 48}) {
           try {
-            System.out.println(call.call());
+            owned.checkRoom(1L << 49, freed);
+            System.out.println("it has room");
           } catch (NoRoomException e) {
             System.out.println("message: " + e.getMessage());
           }
         }
+        owned.checkRoom(1L << 49, (1L << 49) - 4096);
         System.out.println("size: " + owned.size());
       }
     }
@@ -819,23 +880,59 @@ class OwnedFileTest {
 
   @ParameterizedTest
   @EnumSource
-  void aLimitOfTheSizeOfFilesIsNamed(Way way) throws Exception {
+  void aTmpfsHasNoMoreRoomThanTheMachine(Way way) throws Exception {
+    assumeRoot();
     use(way);
     ChildJvm.Ended ended =
-        ChildJvm.of(OfLimitedSize.class)
-            .under("sh", "-c", "ulimit -f 2048 && exec \"$@\"", "sh")
+        ChildJvm.of(OnHugeTmpfs.class)
+            .under("unshare", "-m", "--propagation", "private")
             .flags(Jdk.current().nativeAccess("ALL-UNNAMED"))
             .property(LiveUpdate.BRIDGE_PROPERTY, way.bridge)
-            .run(file().toString());
+            .run(folder.toString());
     assertEquals(0, ended.exit(), ended::toString);
+    assertEquals("0", ended.answer("mounted: "));
     List<String> messages = ended.linesWith("message: ");
     assertEquals(2, messages.size(), ended::toString);
-    assertTrue(messages.get(0).contains(file() + " needs 5 more bytes"), messages.get(0));
-    assertTrue(messages.get(1).contains("needs 2097152 more bytes"), messages.get(1));
     for (String message : messages) {
-      assertTrue(message.contains("raise the limit (ulimit -f unlimited"), message);
+      assertTrue(message.contains("needs " + (1L << 49) + " more bytes"), message);
+      assertTrue(message.contains("memory") || message.contains("cgroup"), message);
     }
-    assertEquals("1048576", ended.answer("size: "));
+    assertEquals("0", ended.answer("size: "));
+  }
+
+  /** Sets this process's limit of the size of a file, which no test comes near. */
+  private static void limitFileSize(String soft) throws Exception {
+    Process prlimit =
+        new ProcessBuilder(
+                "prlimit", "--pid", "" + ProcessHandle.current().pid(), "--fsize=" + soft + ":")
+            .inheritIO()
+            .start();
+    assertEquals(0, prlimit.waitFor());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aLimitOfTheSizeOfFilesIsNamed(Way way) throws Exception {
+    use(way);
+    int limit = 64 * MIB;
+    try (OwnedFile owned = open(file())) {
+      owned.reserve(MIB);
+      limitFileSize("" + limit);
+      try {
+        for (NoRoomException e :
+            List.of(
+                assertThrows(NoRoomException.class, () -> owned.reserve(limit + 5)),
+                assertThrows(NoRoomException.class, () -> owned.checkRoom(limit + 5, limit + 5)))) {
+          assertTrue(e.getMessage().startsWith(file() + " needs "), e.getMessage());
+          assertTrue(
+              e.getMessage().contains("raise the limit (ulimit -f unlimited"), e.getMessage());
+          assertEquals(5, e.needed() - e.available());
+        }
+        assertEquals(MIB, owned.size());
+      } finally {
+        limitFileSize("unlimited");
+      }
+    }
   }
 
   /** Where /proc does not tell the limit. */
@@ -889,6 +986,49 @@ class OwnedFileTest {
     }
     assertEquals("contents", Files.readString(file()));
     assertTrue(fds() <= before, "an fd was left"); // a collection may close others
+  }
+
+  /** What is there, what is not, and what is another user's: each has a fix of its own. */
+  @Test
+  void anOpenThatIsDeniedNamesTheFix() throws IOException {
+    int eacces = 13;
+    FailingBridge denying = new FailingBridge(JnaBridge.load());
+    Path theirs = Files.createFile(folder.resolve("theirs"));
+    Path own = Files.createFile(folder.resolve("own"));
+    boolean root = OwnedFile.uid(own) == 0;
+    if (root) {
+      Files.setAttribute(theirs, "unix:uid", STRANGER);
+    }
+    Map<Path, String> fixes =
+        Map.of(
+            own,
+            "chmod 600 it",
+            theirs,
+            root ? "it belongs to user " + STRANGER : "chmod 600 it",
+            file(),
+            "give user " + OwnedFile.uid(own) + " the right to make files in its folder");
+    for (Map.Entry<Path, String> each : fixes.entrySet()) {
+      denying.fail("openFile", 1, eacces);
+      AccessDeniedException e =
+          assertThrows(
+              AccessDeniedException.class,
+              () -> NativeFile.tryOpen(denying.bridge(), each.getKey(), true, null));
+      assertTrue(e.getMessage().contains("open: EACCES"), e.getMessage());
+      assertTrue(e.getMessage().contains(each.getValue()), e.getMessage());
+    }
+  }
+
+  @Test
+  void aCallThatFailsIsNamed() throws IOException {
+    FailingBridge failing = new FailingBridge(JnaBridge.load());
+    try (OwnedFile owned = NativeFile.tryOpen(failing.bridge(), file(), true, null)) {
+      failing.fail("status", 1, EIO);
+      FileSystemException status = assertThrows(FileSystemException.class, owned::size);
+      assertTrue(status.getMessage().contains("statx: EIO"), status.getMessage());
+      failing.fail("truncate", 1, EIO);
+      FileSystemException truncate = assertThrows(FileSystemException.class, owned::clear);
+      assertTrue(truncate.getMessage().contains("ftruncate: EIO"), truncate.getMessage());
+    }
   }
 
   @Test
@@ -1045,12 +1185,36 @@ class OwnedFileTest {
   }
 
   @Test
+  void whatAFullFileSystemLacksIsWhatIsNotAllocated() throws IOException {
+    FailingBridge full = new FailingBridge(JnaBridge.load());
+    try (OwnedFile owned = NativeFile.tryOpen(full.bridge(), file(), true, null)) {
+      owned.reserve(8192);
+      full.fail("allocate", 1, ENOSPC); // others were faster
+      NoRoomException e = assertThrows(NoRoomException.class, () -> owned.reserve(MIB));
+      assertEquals(MIB - 8192, e.needed());
+      assertEquals(8192, owned.size());
+    }
+  }
+
+  /** A hundred in a row do not come by chance. */
+  @Test
+  void signalsWithoutEndDoEndAReservation() throws IOException {
+    FailingBridge interrupted = new FailingBridge(JnaBridge.load()).failAlways("allocate", 4);
+    try (OwnedFile owned = NativeFile.tryOpen(interrupted.bridge(), file(), true, null)) {
+      FileSystemException e = assertThrows(FileSystemException.class, () -> owned.reserve(MIB));
+      assertTrue(e.getMessage().contains("fallocate: EINTR"), e.getMessage());
+      assertEquals(100, Collections.frequency(interrupted.calls(), "allocate"));
+      assertEquals(0, owned.size());
+    }
+  }
+
+  @Test
   void aSignalDoesNotEndAReservation() throws IOException {
     FailingBridge interrupted = new FailingBridge(JnaBridge.load()).fail("allocate", 1, 4);
     try (OwnedFile owned = NativeFile.tryOpen(interrupted.bridge(), file(), true, null)) {
       owned.reserve(MIB);
       assertTrue(owned.isReserved());
-      assertEquals(2, interrupted.calls().stream().filter("allocate"::equals).count());
+      assertEquals(2, Collections.frequency(interrupted.calls(), "allocate"));
     }
   }
 

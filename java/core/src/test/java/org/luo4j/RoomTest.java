@@ -125,6 +125,10 @@ class RoomTest {
     write("proc/self/limits", String.format(limits, "1000"));
     room.checkFileSize("a file", 1000, 0);
     room.checkFileSize("a file that is larger already", 2000, 2000);
+    NoRoomException none =
+        assertThrows(NoRoomException.class, () -> room.checkFileSize("a file", 2001, 2000));
+    assertEquals(1, none.needed());
+    assertEquals(0, none.available());
     NoRoomException e =
         assertThrows(NoRoomException.class, () -> room.checkFileSize("a file", 1001, 10));
     assertEquals(991, e.needed());
@@ -173,7 +177,7 @@ class RoomTest {
     room.checkMemory("what is made", 100_000_000 - (32 << 20));
     NoRoomException e = refused(100_000_001 - (32 << 20));
     assertEquals(100_000_000 - (32 << 20), e.available());
-    assertTrue(e.getMessage().contains("32 MiB of it are left to the JVM"), e.getMessage());
+    assertTrue(e.getMessage().contains("; 32 MiB of it are left to the JVM"), e.getMessage());
     cgroup("/app", "100000000", 90_000_000, 0);
     assertEquals(0, refused(1).available());
     room.checkMemory("nothing more", 0);
@@ -280,6 +284,7 @@ class RoomTest {
         28 22 0:7 / /ram\\040disk rw - ramfs none rw
         29 22 0:8 / /0:9 rw - xfs /dev/sdb rw
         odd
+         - tmpfs 0:9 rw
         """);
     assertTrue(room.isMemory(0, 25));
     assertTrue(room.isMemory(0, 6));

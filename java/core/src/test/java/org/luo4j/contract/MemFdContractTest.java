@@ -144,6 +144,7 @@ class MemFdContractTest {
     int memfd = contract.memfd(PAGE);
     assertEquals(0, bridge.addSeals(memfd, Abi.F_SEAL_WRITE));
     assertErrno(Errno.EPERM, contract.write(memfd, "x", 0));
+    assertErrno(Errno.EPERM, contract.write(memfd, "x", 5));
     assertErrno(Errno.EPERM, bridge.map(memfd, 0, PAGE, true));
     int punch = Abi.FALLOC_FL_PUNCH_HOLE | Abi.FALLOC_FL_KEEP_SIZE;
     assertErrno(Errno.EPERM, bridge.allocate(memfd, punch, 0, PAGE));
@@ -200,7 +201,28 @@ class MemFdContractTest {
     assertEquals("", contract.read(memfd, 9, -1));
     assertEquals("wABz", contract.read(memfd, 9, 0));
     assertEquals(1, bridge.seek(memfd, -3, Abi.SEEK_END));
-    assertEquals("ABz", contract.read(memfd, 9, -1));
+    assertEquals("A", contract.read(memfd, 1, -1));
+    assertEquals("wA", contract.read(memfd, 2, 0));
+    assertEquals("Bz", contract.read(memfd, 9, -1));
+    assertEquals("", contract.read(memfd, 9, -1));
+  }
+
+  @Test
+  void positionsBeyondTheLargestFileAreRefused() {
+    int memfd = contract.memfd(10);
+    ByteBuffer buffer = ByteBuffer.allocateDirect(PAGE);
+    assertErrno(Errno.EINVAL, bridge.read(memfd, buffer, 0, 2, Long.MAX_VALUE - 1));
+    assertEquals(0, bridge.read(memfd, buffer, 0, 2, Long.MAX_VALUE - 2));
+  }
+
+  @Test
+  void whatIsCutOffIsFreed() {
+    int memfd = contract.memfd(0);
+    assertEquals(3 * PAGE, contract.write(memfd, "p".repeat(3 * PAGE), 0));
+    assertEquals(0, bridge.truncate(memfd, PAGE));
+    assertEquals(PAGE, bridge.allocated(memfd));
+    assertEquals(0, bridge.truncate(memfd, 3 * PAGE));
+    assertEquals(PAGE, bridge.allocated(memfd));
   }
 
   @Test
@@ -229,6 +251,13 @@ class MemFdContractTest {
     assertEquals(2 * PAGE, bridge.allocated(memfd));
     assertEquals(0, bridge.allocate(memfd, Abi.FALLOC_FL_KEEP_SIZE, 0, 4 * PAGE));
     assertEquals(PAGE + 1, bridge.size(memfd));
+    int other = contract.memfd(0);
+    assertEquals(0, bridge.allocate(other, 0, 2 * PAGE, PAGE));
+    assertEquals(PAGE, bridge.allocated(other));
+    assertEquals(3 * PAGE, bridge.size(other));
+    assertEquals(0, bridge.addSeals(other, Abi.F_SEAL_GROW));
+    assertEquals(0, bridge.allocate(other, 0, 0, 3 * PAGE));
+    assertErrno(Errno.EPERM, bridge.allocate(other, 0, 0, 3 * PAGE + 1));
   }
 
   @Test
@@ -239,6 +268,8 @@ class MemFdContractTest {
     assertErrno(Errno.EINVAL, bridge.allocate(memfd, 0, 0, -1));
     assertErrno(Errno.EFBIG, bridge.allocate(memfd, 0, 1, Long.MAX_VALUE));
     assertErrno(Errno.EOPNOTSUPP, bridge.allocate(memfd, Abi.FALLOC_FL_PUNCH_HOLE, 0, PAGE));
+    int zeroRange = 0x10;
+    assertErrno(Errno.EOPNOTSUPP, bridge.allocate(memfd, zeroRange, 0, PAGE));
   }
 
   @Test
@@ -377,6 +408,12 @@ class MemFdContractTest {
     assertEquals(0, bridge.advise(address, 4 * PAGE, Abi.MADV_DONTDUMP));
     assertEquals(0, bridge.advise(address, 4 * PAGE, Abi.MADV_POPULATE_WRITE));
     assertEquals(4 * PAGE, bridge.allocated(memfd));
+    int sparse = contract.memfd(2 * PAGE);
+    long beyond = bridge.map(sparse, 0, 4 * PAGE, true);
+    assertEquals(0, bridge.advise(beyond + PAGE, PAGE, Abi.MADV_POPULATE_WRITE));
+    assertEquals(PAGE, bridge.allocated(sparse));
+    assertErrno(Errno.EFAULT, bridge.advise(beyond + 2 * PAGE, PAGE, Abi.MADV_POPULATE_WRITE));
+    assertEquals(0, bridge.unmap(beyond, 4 * PAGE));
     assertErrno(Errno.EINVAL, bridge.advise(address + 1, PAGE, Abi.MADV_WILLNEED));
     assertErrno(Errno.EINVAL, bridge.advise(address, PAGE, 9999));
     assertEquals(0, bridge.unmap(address, 4 * PAGE));

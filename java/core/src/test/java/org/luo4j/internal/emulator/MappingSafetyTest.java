@@ -7,9 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.luo4j.internal.emulator.Calls.ok;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ReadOnlyBufferException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -133,6 +135,79 @@ class MappingSafetyTest {
       int file = ok(next.retrieve(ok(Calls.retrieve(next, "cache")), 1));
       assertArrayEquals(new byte[] {1}, Calls.read(next, file, 0, 1));
     }
+  }
+
+  /** A folder in memory would fill up otherwise. */
+  @Test
+  void theBytesOfAMemfdGoWithItsLastFdAndMapping() throws Exception {
+    int session = ok(Calls.create(emulator, "cache"));
+    int memory = Calls.memfd(emulator, 8192);
+    Calls.write(emulator, memory, 0, (byte) 1);
+    ok(emulator.preserve(session, memory, 1));
+    long address = ok(emulator.map(memory, 0, 8192, true));
+    ok(emulator.close(memory));
+    assertTrue(Files.exists(Damage.only(folder, "m-0.pos")));
+    ok(emulator.close(session));
+    assertThrows(IOException.class, () -> Damage.only(folder, "m-0.pos"));
+    assertTrue(Files.exists(Damage.only(folder, "m-0.data")));
+    ok(emulator.unmap(address, 8192));
+    assertThrows(IOException.class, () -> Damage.only(folder, "m-0.data"));
+  }
+
+  @Test
+  void thePositionAtTheKexecArrives() throws Exception {
+    int session = ok(Calls.create(emulator, "cache"));
+    int memory = Calls.memfd(emulator, 8192);
+    assertEquals(5, emulator.seek(memory, 5, Abi.SEEK_SET));
+    ok(emulator.preserve(session, memory, 1));
+    assertEquals(4097, emulator.seek(memory, 4097, Abi.SEEK_SET));
+    assertEquals(0, emulator.kexec());
+    try (Emulator next = Emulator.open(folder)) {
+      int arrived = ok(next.retrieve(ok(Calls.retrieve(next, "cache")), 1));
+      assertEquals(4097, next.seek(arrived, 0, Abi.SEEK_CUR));
+    }
+  }
+
+  /** Of a machine whose pool of huge pages is empty. */
+  @Test
+  void hugePagesCannotBeHad() {
+    int flags = Abi.MFD_HUGETLB | 21 << Abi.MFD_HUGE_SHIFT;
+    int huge = ok(emulator.memfdCreate(new byte[] {'h', 0}, flags));
+    ok(emulator.truncate(huge, 4 << 20));
+    assertEquals(-Errno.EINVAL, emulator.map(huge, 4096, 2 << 20, true));
+    assertEquals(-Errno.ENOMEM, emulator.map(huge, 2 << 20, 2 << 20, true));
+    assertEquals(-Errno.ENOSPC, emulator.allocate(huge, 0, 0, 2 << 20));
+    assertEquals(-Errno.EINVAL, emulator.write(huge, ByteBuffer.allocateDirect(1), 0, 1, 0));
+  }
+
+  /** What a view wrote counts, also where a part of it is given back. */
+  @Test
+  void aHoleIsPunchedInWhatAViewWrote() {
+    int memory = Calls.memfd(emulator, 3 * 4096);
+    long address = ok(emulator.map(memory, 0, 3 * 4096, true));
+    ByteBuffer view = emulator.view(address, 3 * 4096);
+    view.put(0, (byte) 1).put(4096, (byte) 2).put(2 * 4096 + 7, (byte) 3);
+    int punch = Abi.FALLOC_FL_PUNCH_HOLE | Abi.FALLOC_FL_KEEP_SIZE;
+    ok(emulator.allocate(memory, punch, 4096, 4097));
+    assertEquals(0, view.get(4096));
+    assertEquals(3, view.get(2 * 4096 + 7));
+    assertEquals(2 * 4096, emulator.allocated(memory));
+    ok(emulator.allocate(memory, punch, 2 * 4096, 100));
+    assertEquals(0, view.get(2 * 4096 + 7), "a page that is not given back is zeroed");
+    assertEquals(2 * 4096, emulator.allocated(memory));
+  }
+
+  @Test
+  void aFileThatGrowsOverAViewIsZeroThere() {
+    int memory = Calls.memfd(emulator, 100);
+    ByteBuffer view = emulator.view(ok(emulator.map(memory, 0, 1 << 20, true)), 1 << 20);
+    view.put(200, (byte) 1);
+    ok(emulator.allocate(memory, 0, 0, 4096));
+    assertEquals(0, view.get(200));
+    view.put(5000, (byte) 1);
+    Calls.write(emulator, memory, 6000, (byte) 2);
+    assertEquals(0, view.get(5000));
+    assertEquals(2, view.get(6000));
   }
 
   @Test

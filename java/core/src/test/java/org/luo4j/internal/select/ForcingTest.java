@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -24,6 +25,7 @@ import org.luo4j.Provider;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Errno;
 import org.luo4j.testing.JniLibrary;
+import org.luo4j.testing.Logged;
 import org.luo4j.testing.SystemProperties;
 
 /** Who may say which bridge is used, and what is said of the choice. */
@@ -192,5 +194,70 @@ class ForcingTest {
         assertThrows(LuoException.BridgeUnavailable.class, builder::open);
     assertContains(refused.getMessage(), "the emulator cannot use " + file);
     assertEquals(1, refused.getSuppressed().length);
+  }
+
+  @Test
+  void aFolderIsForTheEmulatorOnly() {
+    Path folder = temporary.resolve("other");
+    assertFolderExcluded(
+        () -> LiveUpdate.builder().emulatorDirectory(folder).provider(Provider.KERNEL));
+    assertFolderExcluded(
+        () -> LiveUpdate.builder().provider(Provider.KERNEL).emulatorDirectory(folder));
+    assertFolderExcluded(
+        () -> LiveUpdate.builder().emulatorDirectory(folder).bridge(BridgeType.JNI));
+    assertFolderExcluded(
+        () -> LiveUpdate.builder().bridge(BridgeType.JNA).emulatorDirectory(folder));
+    LiveUpdate.Builder emulator =
+        LiveUpdate.builder()
+            .emulatorDirectory(folder)
+            .provider(Provider.EMULATOR)
+            .bridge(BridgeType.EMULATOR);
+    assertContains(emulator.open().describe(), folder.toString());
+    assertThrows(IllegalStateException.class, () -> emulator.emulatorDirectory(folder));
+  }
+
+  private static void assertFolderExcluded(Executable call) {
+    IllegalStateException refused = assertThrows(IllegalStateException.class, call);
+    assertContains(refused.getMessage(), "emulatorDirectory", "exclude each other");
+  }
+
+  @Test
+  void withoutAFolderTheUsersOneIsMadeWhereTemporaryFilesAre() {
+    properties.set(LiveUpdate.EMULATOR_DIR_PROPERTY, null);
+    properties.set("java.io.tmpdir", temporary.toString());
+    Path folder = temporary.resolve("luo4j-emulator-" + System.getProperty("user.name"));
+    LiveUpdate luo = LiveUpdate.builder().provider(Provider.EMULATOR).open();
+    assertContains(luo.describe(), folder.toString());
+    assertTrue(Files.isDirectory(folder));
+  }
+
+  /** Who thinks that memory survives a kexec must not find out at the kexec. */
+  @Test
+  void theEmulatorIsWarnedOfWhereNobodyAskedForIt() {
+    assumeNoDevice();
+    try (Logged logged = new Logged(LiveUpdate.class)) {
+      LiveUpdate.builder().provider(Provider.EMULATOR).open();
+      LiveUpdate.builder().bridge(BridgeType.JNA).open();
+      assertEquals(1, logged.lines().size(), "" + logged.lines());
+      assertContains(logged.lines().get(0), "FINE luo4j uses the bridge JNA");
+      LiveUpdate.open();
+      assertEquals(2, logged.lines().size(), "" + logged.lines());
+      assertContains(
+          logged.lines().get(1), "WARNING ", "nothing will survive a real kexec", Abi.DEVICE);
+    }
+  }
+
+  @Test
+  void aNativeBridgeNeedsNoDevice() {
+    LiveUpdate luo = LiveUpdate.openNative();
+    assertEquals(Provider.KERNEL, luo.provider());
+    luo.createMemFd(MemFdOptions.named("native")).close();
+    assertThrows(UnsupportedOperationException.class, luo::emulateKexec);
+    properties.set(LiveUpdate.BRIDGE_PROPERTY, "emulator");
+    LuoException.BridgeUnavailable refused =
+        assertThrows(LuoException.BridgeUnavailable.class, LiveUpdate::openNative);
+    assertContains(refused.getMessage(), "no native bridge works");
+    properties.set(LiveUpdate.BRIDGE_PROPERTY, "jna");
+    assertEquals(BridgeType.JNA, LiveUpdate.openNative().bridge());
   }
 }
