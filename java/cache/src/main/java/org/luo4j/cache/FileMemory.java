@@ -437,7 +437,7 @@ class FileMemory implements CacheMemory {
             : "it was written over, as it could not be set aside: " + reason.getMessage());
   }
 
-  /** Sets the memory aside. Whatever fails, all is as before then. */
+  /** Sets the memory aside. Whatever fails, all is as before then, but for what was deleted. */
   private String keep() throws IOException {
     OwnedFile before = owned;
     OwnedFile other = isThere(aside) ? ownMarked(aside) : null;

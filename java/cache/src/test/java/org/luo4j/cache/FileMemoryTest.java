@@ -339,6 +339,20 @@ class FileMemoryTest {
     }
   }
 
+  /** Its name must be free, and no other name is free for it meanwhile. */
+  @Test
+  void whatHadToBeDeletedFirstDoesNotComeBack() throws IOException {
+    Files.write(file(), filled(SIZE / 2, 4));
+    Files.write(aside(), filled(SIZE, 3));
+    Files.createDirectory(swap());
+    try (FileMemory memory = failing(new IllegalStateException())) {
+      assertThrows(IllegalStateException.class, memory::setAside);
+    }
+    assertEquals(List.of("cache", "cache.swap"), names());
+    assertArrayEquals(filled(SIZE / 2, 4), Files.readAllBytes(file()));
+    assertFree(file());
+  }
+
   /** As where somebody deletes files meanwhile: no cache is opened under another name. */
   @Test
   void whatCannotBePutBackEndsTheOpen() throws IOException {

@@ -112,9 +112,11 @@ final class CacheRefused implements Callable<Integer> {
     if (isSwap) {
       out.println(
           swap
-              + ": a process was killed while it exchanged "
+              + ": a process that is killed while it exchanges "
               + cache.getFileName()
-              + " for what was set aside; the next open of the cache cleans this up");
+              + " for what was set aside leaves such a file, and the next open of the cache cleans"
+              + " that up. A file that is no cache's, is another user's or is in use stays as it is:"
+              + " the service logs why and goes on. If nobody needs that, remove it");
     }
     if (!isAside) {
       out.println("nothing is set aside for " + file);

@@ -140,9 +140,23 @@ class CacheRefusedTest {
   @Test
   void aKilledExchangeIsSaid() throws IOException {
     refuse();
-    Files.move(file(), folder.resolve("cache.swap"));
+    Path swap = Files.move(file(), folder.resolve("cache.swap"));
     assertHas(
-        "the next open of the cache cleans this up", Run.luo("cache", "refused", file()).out());
+        "the next open of the cache cleans that up", Run.luo("cache", "refused", file()).out());
+    open(2 << 20).close();
+    assertFalse(Files.exists(swap));
+  }
+
+  /** The next open does not take what may be another program's. */
+  @Test
+  void aStrangersFileIsNotSaidToGo() throws IOException {
+    refuse();
+    Path swap = Files.writeString(folder.resolve("cache.swap"), "text");
+    String said = Run.luo("cache", "refused", "--drop", file()).out();
+    assertHas(swap + ": ", said);
+    assertHas("A file that is no cache's, is another user's or is in use stays as it is", said);
+    open(2 << 20).close();
+    assertEquals("text", Files.readString(swap));
   }
 
   @Test
