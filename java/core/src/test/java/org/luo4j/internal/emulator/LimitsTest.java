@@ -10,6 +10,7 @@ import static org.luo4j.internal.emulator.Calls.ok;
 
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -214,5 +215,65 @@ class LimitsTest {
     assertEquals(bytes[0], part.get(7));
     assertEquals(bytes[length - 1], part.get(6 + length));
     assertEquals(0, part.get(6));
+  }
+
+  @Test
+  void whatWasNeverWrittenIsZeroAfterWhatWas() {
+    int memory = Calls.memfd(emulator, 200_000);
+    byte[] ones = new byte[70_000];
+    Arrays.fill(ones, (byte) 1);
+    Calls.write(emulator, memory, 0, ones);
+    byte[] expected = Arrays.copyOf(ones, 200_000);
+    assertArrayEquals(expected, Calls.read(emulator, memory, 0, 200_000));
+  }
+
+  @Test
+  void bytesArriveWhereTheyWereAndNoneFromBeyondTheEnd() throws Exception {
+    int session = ok(Calls.create(emulator, "cache"));
+    int memory = Calls.memfd(emulator, 400_000);
+    Calls.write(emulator, memory, 300_000, (byte) 3);
+    ok(emulator.preserve(session, memory, 1));
+    int small = Calls.memfd(emulator, 100);
+    ByteBuffer view = emulator.view(ok(emulator.map(small, 0, 1 << 20, true)), 1 << 20);
+    view.put(99, (byte) 4).put(5000, (byte) 5);
+    ok(emulator.preserve(session, small, 2));
+    assertEquals(0, emulator.kexec());
+    try (Emulator next = Emulator.open(folder)) {
+      int arrived = ok(Calls.retrieve(next, "cache"));
+      int large = ok(next.retrieve(arrived, 1));
+      byte[] expected = new byte[400_000];
+      expected[300_000] = 3;
+      assertArrayEquals(expected, Calls.read(next, large, 0, 400_000));
+      int cut = ok(next.retrieve(arrived, 2));
+      ok(next.finish(arrived));
+      ok(next.truncate(cut, 8192));
+      assertArrayEquals(new byte[] {4, 0}, Calls.read(next, cut, 99, 2));
+      assertArrayEquals(new byte[] {0}, Calls.read(next, cut, 5000, 1));
+    }
+  }
+
+  private static int fdsOfThisJvm() {
+    String[] fds = Path.of("/proc/self/fd").toFile().list();
+    return fds == null ? 0 : fds.length;
+  }
+
+  /** A memfd of the emulator needs one of the JVM's own as long as it is open. */
+  @Test
+  void filesOfThisJvmAreClosedWithTheMemfdsAndTheProcess() {
+    int before = fdsOfThisJvm();
+    int[] memfds = new int[50];
+    for (int i = 0; i < memfds.length; i++) {
+      memfds[i] = Calls.memfd(emulator, PAGE);
+      Calls.write(emulator, memfds[i], 0, (byte) 1);
+    }
+    for (int i = 0; i < memfds.length / 2; i++) {
+      ok(emulator.close(memfds[i]));
+    }
+    assertTrue(fdsOfThisJvm() < before + 40, "those of closed memfds are closed");
+    long address = ok(emulator.map(memfds[49], 0, PAGE, true));
+    assertTrue(address > 0);
+    ok(emulator.close(memfds[49]));
+    emulator.exit();
+    assertTrue(fdsOfThisJvm() < before + 10, "those of the process are closed");
   }
 }
