@@ -105,7 +105,7 @@ judges() {
 	core)
 		printf '%s\n' 'org\.luo4j\.(?!KilledInACall|AgentFuzz|NotifyFuzz|PublicApi|Readme|Changelog)\w*Test' \
 			'org\.luo4j\.contract\.(?!Socket)\w*Test' \
-			'org\.luo4j\.internal\.emulator\.(?!Crash|SeveralProcesses)\w*Test' \
+			'org\.luo4j\.internal\.emulator\.(?!Crash)\w*Test' \
 			'org\.luo4j\.internal\.select\.ForcingTest'
 		;;
 	cache)

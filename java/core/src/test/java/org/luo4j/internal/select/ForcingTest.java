@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.function.IntConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -253,6 +255,10 @@ class ForcingTest {
     assertEquals(Provider.KERNEL, luo.provider());
     luo.createMemFd(MemFdOptions.named("native")).close();
     assertThrows(UnsupportedOperationException.class, luo::emulateKexec);
+    for (IntConsumer adoption : List.<IntConsumer>of(luo::adoptMemFd, luo::adoptSession)) {
+      assertThrows(LuoException.class, () -> adoption.accept(0), "an fd, but a pipe or the like");
+      assertThrows(IllegalArgumentException.class, () -> adoption.accept(-1));
+    }
     properties.set(LiveUpdate.BRIDGE_PROPERTY, "emulator");
     LuoException.BridgeUnavailable refused =
         assertThrows(LuoException.BridgeUnavailable.class, LiveUpdate::openNative);

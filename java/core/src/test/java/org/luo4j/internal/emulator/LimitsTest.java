@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.luo4j.internal.emulator;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.luo4j.internal.emulator.Calls.ok;
+
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.internal.bridge.Abi;
+import org.luo4j.internal.bridge.Bridge;
+import org.luo4j.internal.bridge.Errno;
+
+/** What the emulator refuses: full tables, what it does not model, and mistakes of a test's own. */
+class LimitsTest {
+
+  private static final int PAGE = 4096;
+
+  @TempDir Path temporary;
+  private Path folder;
+  private Emulator emulator;
+
+  @BeforeEach
+  void open() throws Exception {
+    folder = temporary.resolve("machine");
+    emulator = Emulator.open(folder);
+  }
+
+  @AfterEach
+  void exit() {
+    emulator.exit();
+  }
+
+  @Test
+  void aFullTableOfFdsIsEMFILE() {
+    int device = ok(emulator.openDevice());
+    int session = ok(emulator.createSession(device, Calls.field("cache")));
+    int memory = Calls.memfd(emulator, PAGE);
+    ok(emulator.preserve(session, memory, 1));
+    int last = memory;
+    for (int fd = ok(emulator.duplicate(memory)); fd >= 0; fd = emulator.duplicate(memory)) {
+      last = fd;
+    }
+    assertEquals(65536, last - device + 1);
+    assertEquals(-Errno.EMFILE, emulator.duplicate(memory));
+    assertEquals(-Errno.EMFILE, emulator.memfdCreate(new byte[] {'a', 0}, 0));
+    assertEquals(-Errno.EMFILE, emulator.openDevice());
+    assertEquals(-Errno.EMFILE, emulator.createSession(device, Calls.field("other")));
+    ok(emulator.close(last));
+    assertEquals(last, emulator.duplicate(session), "the lowest that is free");
+  }
+
+  @Test
+  void addressesEnd() {
+    int memory = Calls.memfd(emulator, PAGE);
+    long half = 1L << 45;
+    assertEquals(-Errno.EOVERFLOW, emulator.map(memory, Long.MAX_VALUE - PAGE + 1, 2 * PAGE, true));
+    long first = ok(emulator.map(memory, 0, half, true));
+    assertEquals(-Errno.ENOMEM, emulator.map(memory, 0, half, true), "there is room in between");
+    long second = ok(emulator.map(memory, 0, half - (1 << 30), true));
+    assertTrue(second >= first + half);
+    ok(emulator.unmap(first, half));
+    ok(emulator.unmap(second, half - (1 << 30)));
+    assertEquals(first, emulator.map(memory, 0, 2 * half, true));
+    assertEquals(-Errno.ENOMEM, emulator.map(memory, 0, 1, true));
+  }
+
+  @Test
+  void pagesArePopulatedWhereTheyAreMapped() {
+    int memory = Calls.memfd(emulator, 8 * PAGE);
+    long readable = ok(emulator.map(memory, 2 * PAGE, 2 * PAGE, false));
+    assertEquals(-Errno.EINVAL, emulator.advise(readable, PAGE, Abi.MADV_POPULATE_WRITE));
+    assertEquals(0, emulator.allocated(memory));
+    assertEquals(0, emulator.advise(readable, 0, Abi.MADV_POPULATE_READ));
+    assertEquals(-Errno.EINVAL, emulator.advise(readable, -1, Abi.MADV_POPULATE_READ));
+    assertEquals(0, emulator.advise(readable, PAGE, Abi.MADV_WILLNEED));
+    assertEquals(0, emulator.allocated(memory));
+    assertEquals(0, emulator.advise(readable + PAGE, PAGE, Abi.MADV_POPULATE_READ));
+    assertEquals(PAGE, emulator.allocated(memory));
+    assertEquals(-Errno.ENOMEM, emulator.advise(readable + PAGE, 2 * PAGE, Abi.MADV_POPULATE_READ));
+    assertEquals(-Errno.ENOMEM, emulator.advise(readable + 2 * PAGE, PAGE, Abi.MADV_WILLNEED));
+    ok(emulator.truncate(memory, 3 * PAGE));
+    assertEquals(-Errno.EFAULT, emulator.advise(readable + PAGE, PAGE, Abi.MADV_POPULATE_READ));
+    assertEquals(0, emulator.allocated(memory), "the page was cut off");
+    assertEquals(0, emulator.advise(readable, PAGE, Abi.MADV_POPULATE_READ));
+    Calls.write(emulator, memory, 2 * PAGE, (byte) 1);
+    assertEquals(PAGE, emulator.allocated(memory), "it is the page that was populated");
+  }
+
+  @Test
+  void modesOfFallocateThatNoMemfdHasAreRefused() {
+    int memory = Calls.memfd(emulator, 8 * PAGE);
+    int keepSize = Abi.FALLOC_FL_KEEP_SIZE;
+    for (int mode : List.of(0x08, 0x20, 0x80, 0x10, 0x40, 0x100, 0x04)) {
+      assertEquals(-Errno.EOPNOTSUPP, emulator.allocate(memory, mode, 0, PAGE), "mode " + mode);
+      assertEquals(
+          -Errno.EOPNOTSUPP, emulator.allocate(memory, mode | keepSize, 0, PAGE), "mode " + mode);
+    }
+    int device = ok(emulator.openDevice());
+    assertEquals(-Errno.ENODEV, emulator.allocate(device, 0x08, 0, PAGE));
+    assertEquals(-Errno.EOPNOTSUPP, emulator.allocate(device, 0x08 | keepSize, 0, PAGE));
+    assertEquals(-Errno.EOPNOTSUPP, emulator.allocate(device, 0x100, 0, PAGE));
+    assertEquals(-Errno.EFBIG, emulator.allocate(memory, 0, Long.MAX_VALUE - PAGE, PAGE));
+  }
+
+  @Test
+  void seekingDataAndHolesIsNotModelled() {
+    int memory = Calls.memfd(emulator, PAGE);
+    for (int whence : new int[] {3, 4, 5, -1}) {
+      assertEquals(-Errno.EINVAL, emulator.seek(memory, 0, whence));
+    }
+    int device = ok(emulator.openDevice());
+    assertEquals(-Errno.ESPIPE, emulator.seek(device, 0, 4));
+    assertEquals(-Errno.EINVAL, emulator.seek(device, 0, 5));
+  }
+
+  @Test
+  void ordinaryFilesAreNotModelled() {
+    Bridge bridge = emulator;
+    assertEquals(-Errno.ENOSYS, bridge.openFile(new byte[] {'/', 'a'}, false));
+    assertEquals(-Errno.ENOSYS, bridge.lockFile(3));
+    assertEquals(-Errno.ENOSYS, bridge.status(3, new long[Bridge.STATUS_FIELDS]));
+    assertEquals(-Errno.ENOSYS, bridge.userId());
+    assertEquals(-Errno.ENOSYS, bridge.bootTime());
+    int memory = Calls.memfd(emulator, PAGE);
+    assertEquals(-Errno.ENOSYS, bridge.lock(memory));
+    long address = ok(emulator.map(memory, 0, PAGE, true));
+    assertEquals(-Errno.ENOSYS, bridge.revoke(address, PAGE));
+    assertEquals(-Errno.ENOSYS, bridge.guard(address, PAGE));
+    assertEquals(-Errno.ENOSYS, bridge.unguard(address));
+  }
+
+  @Test
+  void flagsOfAnFdAreSetAsAsked() {
+    int memory = Calls.memfd(emulator, PAGE);
+    ok(emulator.setDescriptorFlags(memory, 0));
+    assertEquals(0, emulator.descriptorFlags(memory));
+    ok(emulator.setDescriptorFlags(memory, 2));
+    assertEquals(0, emulator.descriptorFlags(memory), "another flag");
+    ok(emulator.setDescriptorFlags(memory, 3));
+    assertEquals(Abi.FD_CLOEXEC, emulator.descriptorFlags(memory));
+  }
+
+  @Test
+  void faultsThatCannotHappenAreRefused() {
+    for (int errno : new int[] {0, -1}) {
+      assertThrows(IllegalArgumentException.class, () -> emulator.failNextKexec(errno));
+      assertThrows(
+          IllegalArgumentException.class, () -> emulator.failNextRetrieve("cache", 1, errno));
+    }
+    emulator.failNextRetrieve("n".repeat(63), 1, 1);
+    for (String name : List.of("", "n".repeat(64), "n".repeat(65))) {
+      assertThrows(IllegalArgumentException.class, () -> emulator.failNextRetrieve(name, 1, 1));
+    }
+    emulator.failNextKexec(1);
+    assertEquals(-1, emulator.kexec());
+  }
+
+  @Test
+  void aKernelThatCannotReadWhatArrivedHasNoDevice() {
+    emulator.refuseIncoming();
+    assertEquals(-Errno.EIO, emulator.openDevice());
+    assertEquals(-Errno.EIO, emulator.openDevice());
+    ok(Calls.memfd(emulator, PAGE));
+  }
+
+  @Test
+  void aProcessSaysWhatItIs() throws Exception {
+    assertEquals("emulator", emulator.name());
+    assertEquals("emulator of boot 1 in " + folder.toRealPath(), emulator.toString());
+    assertTrue(emulator.isAlive());
+    assertEquals(0, emulator.kexec());
+    assertFalse(emulator.isAlive());
+    assertEquals("emulator of boot 1 in " + folder.toRealPath(), emulator.toString());
+    try (Emulator next = Emulator.open(folder)) {
+      assertEquals("emulator of boot 2 in " + folder.toRealPath(), next.toString());
+    }
+  }
+
+  @Test
+  void aClosedProcessGivesUpItsNamesAndItsDevice() throws Exception {
+    Emulator other = Emulator.open(folder);
+    ok(Calls.create(other, "cache"));
+    ok(other.openDevice());
+    other.close();
+    assertFalse(other.isAlive());
+    assertEquals(Calls.DEAD, other.openDevice());
+    ok(Calls.create(emulator, "cache"));
+    assertTrue(emulator.isAlive());
+  }
+
+  /** Across the blocks that the emulator reads and writes at a time. */
+  @Test
+  void largeReadsAndWritesArriveWhole() {
+    int length = 3 * 65536 + 777;
+    byte[] bytes = new byte[length];
+    for (int i = 0; i < length; i++) {
+      bytes[i] = (byte) (i * 31 >> 4);
+    }
+    int memory = Calls.memfd(emulator, 0);
+    Calls.write(emulator, memory, 5, bytes);
+    assertEquals(length + 5, emulator.size(memory));
+    assertArrayEquals(bytes, Calls.read(emulator, memory, 5, length + 100));
+    ByteBuffer part = ByteBuffer.allocateDirect(length + 10);
+    assertEquals(length, emulator.read(memory, part, 7, length, 5));
+    assertEquals(bytes[0], part.get(7));
+    assertEquals(bytes[length - 1], part.get(6 + length));
+    assertEquals(0, part.get(6));
+  }
+
+  @Test
+  void whatWasNeverWrittenIsZeroAfterWhatWas() {
+    int memory = Calls.memfd(emulator, 200_000);
+    byte[] ones = new byte[70_000];
+    Arrays.fill(ones, (byte) 1);
+    Calls.write(emulator, memory, 0, ones);
+    byte[] expected = Arrays.copyOf(ones, 200_000);
+    assertArrayEquals(expected, Calls.read(emulator, memory, 0, 200_000));
+  }
+
+  @Test
+  void bytesArriveWhereTheyWereAndNoneFromBeyondTheEnd() throws Exception {
+    int session = ok(Calls.create(emulator, "cache"));
+    int memory = Calls.memfd(emulator, 400_000);
+    Calls.write(emulator, memory, 300_000, (byte) 3);
+    ok(emulator.preserve(session, memory, 1));
+    int small = Calls.memfd(emulator, 100);
+    ByteBuffer view = emulator.view(ok(emulator.map(small, 0, 1 << 20, true)), 1 << 20);
+    view.put(99, (byte) 4).put(5000, (byte) 5);
+    ok(emulator.preserve(session, small, 2));
+    assertEquals(0, emulator.kexec());
+    try (Emulator next = Emulator.open(folder)) {
+      int arrived = ok(Calls.retrieve(next, "cache"));
+      int large = ok(next.retrieve(arrived, 1));
+      byte[] expected = new byte[400_000];
+      expected[300_000] = 3;
+      assertArrayEquals(expected, Calls.read(next, large, 0, 400_000));
+      int cut = ok(next.retrieve(arrived, 2));
+      ok(next.finish(arrived));
+      ok(next.truncate(cut, 8192));
+      assertArrayEquals(new byte[] {4, 0}, Calls.read(next, cut, 99, 2));
+      assertArrayEquals(new byte[] {0}, Calls.read(next, cut, 5000, 1));
+    }
+  }
+
+  private static int fdsOfThisJvm() {
+    String[] fds = Path.of("/proc/self/fd").toFile().list();
+    return fds == null ? 0 : fds.length;
+  }
+
+  /** A memfd of the emulator needs one of the JVM's own as long as it is open. */
+  @Test
+  void filesOfThisJvmAreClosedWithTheMemfdsAndTheProcess() {
+    int before = fdsOfThisJvm();
+    int[] memfds = new int[50];
+    for (int i = 0; i < memfds.length; i++) {
+      memfds[i] = Calls.memfd(emulator, PAGE);
+      Calls.write(emulator, memfds[i], 0, (byte) 1);
+    }
+    for (int i = 0; i < memfds.length / 2; i++) {
+      ok(emulator.close(memfds[i]));
+    }
+    assertTrue(fdsOfThisJvm() < before + 40, "those of closed memfds are closed");
+    long address = ok(emulator.map(memfds[49], 0, PAGE, true));
+    assertTrue(address > 0);
+    ok(emulator.close(memfds[49]));
+    emulator.exit();
+    assertTrue(fdsOfThisJvm() < before + 10, "those of the process are closed");
+  }
+}
