@@ -185,6 +185,9 @@ public final class ChildJvm implements AutoCloseable {
       command.add("-XX:TieredStopAtLevel=1");
       command.add("-Xshare:auto");
       command.add("-Xmx128m");
+      // Two JVMs of one number, as in namespaces, share a file of them, and say so among the
+      // output.
+      command.add("-XX:-UsePerfData");
       command.addAll(flags);
       if (modulePath.isEmpty()) {
         command.addAll(List.of("-cp", join(classPath)));
