@@ -92,7 +92,8 @@ mutated() {
 		;;
 	cache)
 		printf '%s\n' \
-			'org\.luo4j\.cache\.(WarmCache|Opening|FileMemory|KeptMemory|Memory|CacheFormat|CacheHeader|CacheShape)' \
+			'org\.luo4j\.cache\.(WarmCache|Opening|OpenUndo|FileMemory|KeptMemory|Memory|CacheFormat|CodecNames|CacheHeader)' \
+			'org\.luo4j\.cache\.(CacheShape|Computations|WriteLock)' \
 			'org\.luo4j\.cache\.(Reader|Writer|Overwrites|Ring|Index|Entry|Pins|Holes|Ghosts|Verified|CacheClock|Loads)'
 		;;
 	esac
@@ -110,7 +111,7 @@ judges() {
 		;;
 	cache)
 		printf '%s\n' \
-			'org\.luo4j\.cache\.(?!Linearizability|PublicApi|Page|CacheArchitecture|CodecExamples|FailureDrill|Large|Huge)\w*Test'
+			'org\.luo4j\.cache\.(?!Linearizability|PublicApi|Page|CacheArchitecture|CodecExamples|FailureDrill|Large|Huge|FaultAtEachAccess|ErrorInAChange)\w*Test'
 		;;
 	esac
 }
