@@ -68,9 +68,6 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private static final long PAUSE_NANOS = 50_000;
 
-  /** How often a thread that waits for the write lock looks whether the cache is still there. */
-  private static final long LOOK_MILLIS = 50;
-
   /** How many errors of faults {@link #close} may meet, without a guard. */
   private static final int MAX_FAULTS = 3;
 
@@ -153,7 +150,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     if (!write.tryLock()) {
       checkNotInChange();
       // Who has it may be in a codec when the cache is closed, and give it back later, or never.
-      while (!write.tryLock(LOOK_MILLIS)) {
+      while (!write.tryLock(WriteLock.LOOK_MILLIS)) {
         reader.memory.checkOpen();
         if (!reader.memory.isGuarded()) {
           reader.memory.checkSound();

@@ -31,6 +31,11 @@ final class WriteLock {
   /** How often a thread looks for the lock before it sleeps: it is held for under a microsecond. */
   private static final int SPINS = 200;
 
+  /**
+   * How often a thread that sleeps should look whether what it wants the lock for is still there.
+   */
+  static final long LOOK_MILLIS = 50;
+
   /** Who has the lock; null for nobody, stored by who had it. */
   volatile @Nullable Thread owner;
 

@@ -163,4 +163,42 @@ public final class PinCases {
       r.r1 = first + second - places;
     }
   }
+
+  @JCStressTest
+  @Outcome(id = "0", expect = ACCEPTABLE, desc = "each holder has seen what the one before did")
+  @Outcome(expect = FORBIDDEN, desc = "two at a time, or one that has not seen it")
+  @State
+  public static class TheWriteLockHasOneOwner {
+    private final WriteLock lock = new WriteLock();
+    private int changes;
+    private int first;
+    private int second;
+
+    private int lockOften() {
+      int locked = 0;
+      for (int i = 0; i < 10; i++) {
+        if (lock.tryLock()) {
+          changes++;
+          locked++;
+          lock.owner = null;
+        }
+      }
+      return locked;
+    }
+
+    @Actor
+    public void one() {
+      first = lockOften();
+    }
+
+    @Actor
+    public void other() {
+      second = lockOften();
+    }
+
+    @Arbiter
+    public void count(I_Result r) {
+      r.r1 = first + second - changes;
+    }
+  }
 }
