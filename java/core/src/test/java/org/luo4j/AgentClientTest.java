@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -221,12 +223,40 @@ class AgentClientTest {
   }
 
   @Test
-  void anotherKindIsLeftForWhoTakesItAsWhatItIs() {
+  void anotherKindIsLeftForWhoTakesItAsWhatItIs() throws InterruptedException {
     answer(AgentMessage.held("cache", Agent.Kind.SESSION, true), true);
     assertRefused(Errno.EINVAL, "a SESSION is held there", this::take);
     answer(AgentMessage.held("cache", Agent.Kind.MEMFD, true), true);
     assertRefused(
         Errno.EINVAL, "a MEMFD is held there", () -> client.takeSession("cache", Duration.ZERO));
+    asked.clear();
+    answer(new Answer(END, false));
+    assertEquals(List.of(), client.list());
+    assertEquals(AgentMessage.Type.LIST, asked().type());
+    assertEquals(AgentMessage.take("cache"), asked(), "the name is this client's");
+  }
+
+  /** What this client has no duplicate of would be lost with the agent. */
+  @Test
+  void whatCannotBeKeptIsClosed() {
+    client.close();
+    FailingBridge full = new FailingBridge(bridge).fail("duplicate", 1, Errno.EMFILE);
+    answer(AgentMessage.held("cache", Agent.Kind.MEMFD, true), true);
+    try (AgentClient other = AgentClient.open(over(full.bridge()), folder.resolve("agent"))) {
+      LuoException e =
+          assertThrows(LuoException.class, () -> other.takeMemFd("cache", Duration.ZERO));
+      assertEquals(Errno.EMFILE, e.errno());
+    }
+    try (TestKernel kernel = new TestKernel();
+        Session made = kernel.luo.createSession("taken");
+        AgentClient other = AgentClient.open(kernel.luo, folder.resolve("agent"))) {
+      passed = made.fd();
+      kernel.fail("duplicate", Errno.EMFILE);
+      answer(AgentMessage.held("s", Agent.Kind.SESSION, true), true);
+      LuoException e =
+          assertThrows(LuoException.class, () -> other.takeSession("s", Duration.ZERO));
+      assertEquals(Errno.EMFILE, e.errno());
+    }
   }
 
   @Test
@@ -329,10 +359,35 @@ class AgentClientTest {
   @ValueSource(booleans = {true, false})
   void aConnectionThatEndsIsMadeAgain(boolean malformed) throws InterruptedException {
     answer(new Answer(malformed ? new byte[] {1, 2, 3} : END, malformed));
-    assertTrue(take().isEmpty());
+    try (Logged logged = new Logged(AgentClient.class)) {
+      assertTrue(take().isEmpty());
+      assertEquals(
+          malformed,
+          logged.lines().stream().anyMatch(line -> line.contains("sent a malformed message")),
+          () -> "" + logged.lines());
+    }
     assertEquals(AgentMessage.Type.TAKE, asked().type());
     assertEquals(AgentMessage.Type.TAKE, asked().type());
     assertEquals(0, asked.size());
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aRequestThatCannotBeSentIsMadeOverAnotherConnection(boolean withFd) throws Exception {
+    client.close();
+    FailingBridge failing = new FailingBridge(bridge).fail("send", 2, Errno.EIO); // after HELLO
+    LiveUpdate luo = over(failing.bridge());
+    try (AgentClient other = AgentClient.open(luo, folder.resolve("agent"));
+        MemFd memfd = luo.createMemFd(MemFdOptions.named("test"))) {
+      await(other::isConnected);
+      int before = greeted.get();
+      if (withFd) {
+        assertTrue(other.store("cache", memfd).survivesKexec());
+      } else {
+        assertEquals(List.of(), other.list());
+      }
+      assertEquals(before + 1, greeted.get());
+    }
   }
 
   /** An update is not: it may have happened. */
@@ -434,10 +489,32 @@ class AgentClientTest {
   @Test
   void aClosedClientSaysSo() {
     assertTrue(take().isEmpty());
+    List<Thread> readers = readers();
+    assertEquals(List.of(true), readers.stream().map(Thread::isDaemon).toList());
     client.close();
+    assertFalse(readers.get(0).isAlive());
     assertFalse(client.isConnected());
     assertThrows(IllegalStateException.class, this::take);
     assertEquals("AgentClient[" + folder.resolve("agent") + "]", client.toString());
+  }
+
+  private static List<Thread> readers() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("luo4j-agent-client"))
+        .toList();
+  }
+
+  @Test
+  void aCallThatWaitsForAnAgentEndsWithTheClose() throws Exception {
+    useImpatient("none", Duration.ofMinutes(5));
+    FutureTask<List<Agent.Held>> waiting = new FutureTask<>(client::list);
+    Thread thread = new Thread(waiting);
+    thread.start();
+    await(() -> thread.getState() == Thread.State.TIMED_WAITING);
+    client.close();
+    ExecutionException e =
+        assertThrows(ExecutionException.class, () -> waiting.get(1, TimeUnit.MINUTES));
+    assertEquals(IllegalStateException.class, e.getCause().getClass());
   }
 
   /** An agent that answers twice has nobody who takes the second fd. */

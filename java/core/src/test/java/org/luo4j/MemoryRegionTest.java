@@ -426,6 +426,7 @@ class MemoryRegionTest {
       try (MemoryRegion region = MemoryRegion.ofFile(channel, 4096, size)) {
         assertEquals(size, region.size());
         assertEquals(4096 + size, channel.size());
+        assertFalse(region.absorbFaults());
         region.putLong(GIB - 4, 0x1122_3344_5566_7788L);
         ByteBuffer back = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
         channel.read(back, 4096 + GIB - 4);

@@ -309,10 +309,7 @@ final class StateFolder {
 
   // ---- files ----
 
-  private static boolean isPosix(@Nullable Path path) {
-    if (path == null) {
-      return false;
-    }
+  private static boolean isPosix(Path path) {
     try {
       return Files.getFileStore(path).supportsFileAttributeView("posix");
     } catch (IOException e) {

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.luo4j.internal.emulator.Calls.ok;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -137,6 +138,23 @@ class LimitsTest {
     assertEquals(-Errno.ENOSYS, bridge.revoke(address, PAGE));
     assertEquals(-Errno.ENOSYS, bridge.guard(address, PAGE));
     assertEquals(-Errno.ENOSYS, bridge.unguard(address));
+  }
+
+  /** As the kernel takes the structures of later versions, up to a page. */
+  @Test
+  void anArgumentHasFourBytesToAPage() {
+    int device = ok(emulator.openDevice());
+    for (int length : new int[] {0, 3, 4, 4097}) {
+      byte[] argument = new byte[length];
+      if (length >= 4) {
+        ByteBuffer.wrap(argument).order(ByteOrder.nativeOrder()).putInt(0, length);
+      }
+      assertEquals(-Errno.EINVAL, emulator.ioctl(device, Abi.CREATE_SESSION, argument));
+    }
+    ByteBuffer page = ByteBuffer.allocate(4096).order(ByteOrder.nativeOrder()).putInt(0, 4096);
+    page.put(Abi.BODY_OFFSET, Calls.field("cache"));
+    assertEquals(0, emulator.ioctl(device, Abi.CREATE_SESSION, page.array()));
+    assertEquals(-Errno.EEXIST, emulator.createSession(device, Calls.field("cache")));
   }
 
   @Test

@@ -7,12 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.luo4j.internal.bridge.Abi;
 
 /** Manifests are read as they were written, or not at all. */
@@ -50,6 +54,32 @@ class ManifestTest {
       Files.write(file, Arrays.copyOf(good, length));
       assertThrows(IOException.class, () -> Manifest.read(file), "length " + length);
     }
+  }
+
+  /** As of another version, or of a program that counts wrong: the checksum is right. */
+  @ParameterizedTest
+  @CsvSource({
+    "'luo4j-session 2|name 61', not a session of format 1",
+    "luo4j-session 1, not a session of format 1",
+    "'luo4j-session 1|nome 61', no name",
+    "'luo4j-session 1|name 6g', bad name",
+    "'luo4j-session 1|name 61|file 1 2 3 4', bad line 3",
+    "'luo4j-session 1|name 61|fold 1 2 3 4 m.data', bad line 3",
+    "'luo4j-session 1|name 61|file 1 -2 3 4 m.data', bad number in line 3",
+    "'luo4j-session 1|name 61|file 1 2 3 -4 m.data', bad number in line 3",
+    "'luo4j-session 1|name 61|file 1 2 64 4 m.data', bad seals in line 3",
+    "'luo4j-session 1|name 61|file 1 2 3 4 ../m.data', bad file name in line 3",
+    "'luo4j-session 1|name 61|file 1 2 3 4 m.data|file 1 2 3 4 n.data', a token twice in line 4",
+  })
+  void whatNoVersionWritesIsDamage(String lines, String reason) throws Exception {
+    String text = lines.replace('|', '\n') + "\n";
+    CRC32 crc = new CRC32();
+    crc.update(text.getBytes(StandardCharsets.US_ASCII));
+    Path file =
+        Files.writeString(
+            temporary.resolve("manifest"), text + "end " + Long.toHexString(crc.getValue()) + "\n");
+    IOException e = assertThrows(IOException.class, () -> Manifest.read(file));
+    assertEquals(file + " is damaged: " + reason, e.getMessage());
   }
 
   @Test

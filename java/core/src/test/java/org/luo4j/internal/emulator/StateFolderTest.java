@@ -126,6 +126,25 @@ class StateFolderTest {
   }
 
   @Test
+  void aFirstBootWhoseCreationWasCutShortIsFinished() throws Exception {
+    Emulator.open(folder).exit();
+    Files.delete(folder.resolve("boot")); // which is written last
+    try (Emulator emulator = Emulator.open(folder)) {
+      assertEquals(1, emulator.bootNumber());
+    }
+  }
+
+  @Test
+  void aLaterBootWithoutItsNumberIsDamage() throws Exception {
+    Emulator.open(folder).exit();
+    Files.delete(folder.resolve("boot"));
+    Files.move(folder.resolve("boot-1"), folder.resolve("boot-7"));
+    IOException e = assertThrows(IOException.class, () -> Emulator.open(folder));
+    assertTrue(e.getMessage().contains("it holds boot-7 and no file boot"), e.getMessage());
+    assertTrue(Files.exists(folder.resolve("boot-7")));
+  }
+
+  @Test
   void whatACrashLeavesIsSwept() throws Exception {
     Emulator.open(folder).exit();
     Files.createDirectories(folder.resolve("boot-2.tmp").resolve("incoming").resolve("63"));

@@ -165,6 +165,7 @@ class ForcingTest {
     assertEquals(Provider.EMULATOR, luo.provider());
     assertContains(
         luo.describe(), temporary.resolve("machine").toString(), "ENOENT", "CONFIG_LIVEUPDATE");
+    assertContains(luo.describe(), "as the kernel cannot be used (");
   }
 
   @ParameterizedTest
