@@ -36,10 +36,10 @@ import org.luo4j.internal.bridge.Uninterrupted;
  */
 final class ChannelFile extends OwnedFile {
 
-  /** The register, in the system properties, which all class loaders see. */
   /** What the JDK says of EMFILE. */
   private static final String TOO_MANY = "Too many open files";
 
+  /** The register, in the system properties, which all class loaders see. */
   private static final String REGISTER = "luo4j.open.files";
 
   private static final Set<PosixFilePermission> PRIVATE =
@@ -115,7 +115,7 @@ final class ChannelFile extends OwnedFile {
       return Optional.empty(); // another has made it since
     } catch (FileSystemException e) {
       if (TOO_MANY.equals(e.getReason())) {
-        throw refused(file, TOO_MANY + TOO_MANY_OPEN);
+        throw new IOException(file + ": " + TOO_MANY + TOO_MANY_OPEN, e);
       }
       throw isReadOnly(file) ? refused(file, e.getReason() + ": " + READ_ONLY) : e;
     }

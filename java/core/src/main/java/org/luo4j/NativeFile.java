@@ -138,6 +138,8 @@ final class NativeFile extends OwnedFile {
     return switch (errno) {
       case Errno.ENOENT -> new NoSuchFileException(file.toString());
       case Errno.EACCES, Errno.EPERM -> new AccessDeniedException(file.toString(), null, text);
+      case Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM -> // which say nothing of the file
+          new IOException(file + ": " + text);
       default -> new FileSystemException(file.toString(), null, text);
     };
   }
@@ -148,6 +150,11 @@ final class NativeFile extends OwnedFile {
       case Errno.EMFILE -> TOO_MANY_OPEN;
       case Errno.ENFILE ->
           ": raise the system's limit of open files (sysctl fs.file-max), or end processes";
+      case Errno.ENOSPC ->
+          !call.equals("open")
+              ? ""
+              : ": the file system has no room for one more file (df -i shows how many it may have):"
+                  + " remove files";
       case Errno.ENOMEM ->
           call.equals("mmap")
               ? ": raise this process's limits of addresses (ulimit -v, RLIMIT_AS) and of mappings"

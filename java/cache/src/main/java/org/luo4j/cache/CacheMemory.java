@@ -3,8 +3,10 @@ package org.luo4j.cache;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.luo4j.BootClock;
 import org.luo4j.MemoryRegion;
 import org.luo4j.NoRoomException;
 
@@ -34,6 +36,19 @@ interface CacheMemory extends Closeable {
 
   /** Null, or why what is there cannot be this cache's, whatever it holds: it has another size. */
   @Nullable String refusal();
+
+  /** Null, or why memory of the right size that holds a cache cannot be used all the same. */
+  default @Nullable String refuse(MemoryRegion found) {
+    return null;
+  }
+
+  /** A hash of this boot's number; 0 where that is not known. */
+  static long boot() {
+    String clock = BootClock.id();
+    return clock.isEmpty()
+        ? 0
+        : Entry.hash(clock.split(" ", 2)[0].getBytes(StandardCharsets.US_ASCII), 0);
+  }
 
   /**
    * Allocates what the memory lacks. Called when it is known which memory is the cache's, and

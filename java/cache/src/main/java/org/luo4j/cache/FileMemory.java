@@ -138,18 +138,19 @@ class FileMemory implements CacheMemory {
   /**
    * A side file of this user, owned.
    *
-   * @throws FileSystemException when it is not such a file, or another process has it: the reason
-   *     says what it is and what to do
+   * @throws Unnamed when it is not such a file, or another process has it: the reason says what it
+   *     is and what to do
+   * @throws IOException when that cannot be seen, as with too many open files
    */
-  private static OwnedFile ownSide(Path side) throws FileSystemException {
+  private static OwnedFile ownSide(Path side) throws IOException {
     String reason;
     if (Files.isRegularFile(side, LinkOption.NOFOLLOW_LINKS)) {
       try {
         return OwnedFile.openExisting(side, Duration.ZERO, false);
       } catch (LuoException.OwnerAlive e) {
         reason = e.remedy();
-      } catch (IOException e) {
-        reason = e instanceof FileSystemException f ? f.getReason() : e.getMessage();
+      } catch (FileSystemException e) {
+        reason = e.getReason();
       }
     } else {
       reason = "it is a directory, or no ordinary file, which no cache makes";
@@ -157,9 +158,17 @@ class FileMemory implements CacheMemory {
     throw inTheWay(side, "" + reason);
   }
 
-  private static FileSystemException inTheWay(Path side, String reason) {
-    return new FileSystemException(
-        side.toString(), null, reason + "; if nobody needs it, remove " + side);
+  private static Unnamed inTheWay(Path side, String reason) {
+    return new Unnamed(side, reason + "; if nobody needs it, remove " + side);
+  }
+
+  /** A file cannot have the name that it should: old memory cannot be set aside, or come back. */
+  private static final class Unnamed extends FileSystemException {
+    private static final long serialVersionUID = 1;
+
+    private Unnamed(Path file, String reason) {
+      super(file.toString(), null, reason);
+    }
   }
 
   /** As {@link #ownSide}, of a file that a cache has made. */
@@ -218,6 +227,24 @@ class FileMemory implements CacheMemory {
   }
 
   @Override
+  public @Nullable String refuse(MemoryRegion found) {
+    long boot = CacheMemory.boot();
+    long last = found.getLong(CacheFormat.BOOT_AT);
+    return last == 0
+            || boot == 0
+            || last == boot
+            || found.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED
+        ? null
+        : "the old memory was open when its machine stopped: on a disk its pages may be of"
+            + " different times";
+  }
+
+  @Override
+  public void opened() {
+    region().putLong(CacheFormat.BOOT_AT, CacheMemory.boot());
+  }
+
+  @Override
   public void reserve() throws IOException {
     if (owned.isLockSafe() && !owned.isReserved()) { // copied without its holes, for one
       fill();
@@ -257,7 +284,7 @@ class FileMemory implements CacheMemory {
       try (OwnedFile other = ownMarked(aside)) {
         owned.checkRoom(size, freed + freedBy(other));
         discard(other);
-      } catch (FileSystemException notOurs) {
+      } catch (Unnamed notOurs) {
         e.addSuppressed(notOurs);
         throw e;
       }
@@ -319,7 +346,7 @@ class FileMemory implements CacheMemory {
     OwnedFile other;
     try {
       other = ownSide(aside);
-    } catch (FileSystemException e) {
+    } catch (Unnamed e) {
       LOG.log(System.Logger.Level.WARNING, "nothing is taken back: " + e.getMessage());
       return false;
     }
@@ -347,7 +374,7 @@ class FileMemory implements CacheMemory {
     boolean isNew = !origin.isWarm();
     try {
       undo.step(() -> changePlaces(before, other, isNew), () -> changeBack(before, other));
-    } catch (IOException e) {
+    } catch (Unnamed e) {
       checkNamed(e);
       LOG.log(
           System.Logger.Level.WARNING,
@@ -407,8 +434,8 @@ class FileMemory implements CacheMemory {
   private void rename(OwnedFile which, Path target) throws IOException {
     try {
       which.moveTo(target);
-    } catch (IOException e) {
-      throw new IOException(e + "; " + remedy(), e);
+    } catch (FileSystemException e) {
+      throw new Unnamed(which.path(), e + "; " + remedy());
     }
   }
 
@@ -425,7 +452,7 @@ class FileMemory implements CacheMemory {
     IOException reason;
     try {
       return new GivenWay(true, keep());
-    } catch (IOException e) {
+    } catch (NoRoomException | Unnamed e) { // for any other reason the next open may do better
       checkNamed(e);
       reason = e;
     }
@@ -459,7 +486,11 @@ class FileMemory implements CacheMemory {
     makeWay(other);
     closeRegion();
     rename(before, aside);
-    owned = own(file, Duration.ZERO, false);
+    try {
+      owned = own(file, Duration.ZERO, false);
+    } catch (FileSystemException e) { // such as ENOSPC: there is no room for one more name
+      throw new Unnamed(file, e.getReason());
+    }
     owned.reserve(size);
     region = map(owned);
   }
@@ -517,6 +548,7 @@ class FileMemory implements CacheMemory {
     makeRoom(owned.allocated());
     closeRegion();
     owned.clear();
+    undo.add(owned::clear); // of what is half made
     refusal = null;
     allocate();
   }

@@ -7,7 +7,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
-import org.luo4j.BootClock;
 import org.luo4j.Handover;
 import org.luo4j.Kept;
 import org.luo4j.LuoException;
@@ -35,7 +34,7 @@ final class KeptMemory implements CacheMemory {
   private final String name;
   private final long size;
   private final MemFdOptions options;
-  private final long boot = boot();
+  private final long boot = CacheMemory.boot();
   private final OpenUndo undo = new OpenUndo();
 
   /** Null where what is set aside may fit, and was not looked at: {@link #takeBack} does that. */
@@ -205,11 +204,6 @@ final class KeptMemory implements CacheMemory {
   @Override
   public void opened() {
     region().putLong(CacheFormat.BOOT_AT, boot);
-  }
-
-  private static long boot() {
-    String clock = BootClock.id();
-    return clock.isEmpty() ? 0 : Entry.hash(clock.split(" ", 2)[0].getBytes(), 0);
   }
 
   private String asideName() {

@@ -64,7 +64,7 @@ final class Opening {
       if (CacheFormat.isUnmade(memory.region())) {
         found = new Start(Start.Kind.COLD, "the making of the old memory was cut off");
       } else {
-        refused = refuse(memory.region());
+        refused = refuse(memory, memory.region());
       }
     }
     if (refused != null && onRefusal == OnRefusal.FAIL) {
@@ -73,7 +73,8 @@ final class Opening {
               + ". Open it as it was made, or with onRefusal(KEEP), which sets it aside, or"
               + " onRefusal(REPLACE), which writes over it");
     }
-    if ((refused != null || !found.isWarm()) && memory.takeBack(region -> refuse(region) == null)) {
+    if ((refused != null || !found.isWarm())
+        && memory.takeBack(region -> refuse(memory, region) == null)) {
       found = memory.origin();
       if (refused != null) {
         found = new Start(found.kind(), found.reason() + ", as " + refused);
@@ -126,8 +127,11 @@ final class Opening {
   }
 
   /** Null, or why a region of the right size does not hold this cache. Writes nothing. */
-  private @Nullable String refuse(MemoryRegion region) {
+  private @Nullable String refuse(CacheMemory memory, MemoryRegion region) {
     String refused = CacheFormat.refuse(region, layout, codecs);
+    if (refused == null) {
+      refused = memory.refuse(region);
+    }
     if (refused == null) {
       looked = writer(region, true);
       refused = looked.damage();

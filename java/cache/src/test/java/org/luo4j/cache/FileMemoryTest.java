@@ -287,7 +287,7 @@ class FileMemoryTest {
   void anOpenThatFailsGivesTheFileUp() throws IOException {
     Files.write(file(), filled(SIZE, 4));
     IOException failure = new IOException();
-    assertSame(failure, assertThrows(IOException.class, () -> failing(failure)));
+    assertSame(failure, assertThrows(IOException.class, () -> failing(failure, true)));
     assertFree(file());
     assertThrows(
         NoSuchFileException.class,
@@ -295,8 +295,7 @@ class FileMemoryTest {
   }
 
   /** As {@link #open}, with memory whose mapping of another file than the first one fails. */
-  private FileMemory failing(Throwable failure) throws IOException {
-    boolean atOnce = failure instanceof IOException;
+  private FileMemory failing(Throwable failure, boolean atOnce) throws IOException {
     return new FileMemory(file(), SIZE, Duration.ZERO, false) {
       @Override
       MemoryRegion map(OwnedFile of) throws IOException {
@@ -318,12 +317,13 @@ class FileMemoryTest {
   @Test
   void whateverFailsWhileMemoryIsSetAsideAllIsAsBefore() throws IOException {
     for (boolean isAside : new boolean[] {true, false}) {
-      for (Throwable failure : List.of(new OutOfMemoryError(), new IllegalStateException())) {
+      for (Throwable failure :
+          List.of(new OutOfMemoryError(), new IllegalStateException(), new IOException("mmap"))) {
         Files.write(file(), filled(SIZE / 2, 4));
         if (isAside) {
           Files.write(aside(), filled(SIZE, 3));
         }
-        try (FileMemory memory = failing(failure)) {
+        try (FileMemory memory = failing(failure, false)) {
           assertSame(failure, assertThrows(failure.getClass(), memory::setAside));
           assertOwned(file());
           assertArrayEquals(filled(SIZE / 2, 4), Files.readAllBytes(file()));
@@ -345,7 +345,7 @@ class FileMemoryTest {
     Files.write(file(), filled(SIZE / 2, 4));
     Files.write(aside(), filled(SIZE, 3));
     Files.createDirectory(swap());
-    try (FileMemory memory = failing(new IllegalStateException())) {
+    try (FileMemory memory = failing(new IllegalStateException(), false)) {
       assertThrows(IllegalStateException.class, memory::setAside);
     }
     assertEquals(List.of("cache", "cache.swap"), names());

@@ -63,6 +63,12 @@ class RefusalTest {
         Arguments.of("holds no cache", edit(b -> b.putLong(0, 0x464C457FL))),
         Arguments.of(
             "header is damaged", (UnaryOperator<byte[]>) bytes -> flip(bytes, CacheFormat.SEED_AT)),
+        Arguments.of(
+            "open when its machine stopped",
+            edit(
+                b ->
+                    b.putLong(CacheFormat.STATE_AT, CacheFormat.OPEN)
+                        .putLong(CacheFormat.BOOT_AT, CacheMemory.boot() + 1))),
         Arguments.of("name of a codec", edit(b -> b.putInt(CacheFormat.NAMES_CRC_AT, 7))),
         Arguments.of("number of openings", edit(b -> b.putLong(CacheFormat.OPENINGS_AT, 0))),
         Arguments.of(
@@ -120,6 +126,23 @@ class RefusalTest {
       assertTrue(cache.discardRefused());
       assertFalse(Files.exists(aside));
       assertFalse(cache.discardRefused());
+    }
+  }
+
+  /** As of a machine that was shut down in order, or a copy. */
+  @Test
+  void aFileOfAnEarlierBootThatWasClosedIsWarm() throws IOException {
+    Path file = folder.resolve("cache");
+    for (long boot : new long[] {CacheMemory.boot() + 1, 0}) {
+      Files.write(file, edit(header -> header.putLong(CacheFormat.BOOT_AT, boot)).apply(left()));
+      try (WarmCache<String, byte[]> cache = open(OnRefusal.FAIL)) {
+        assertArrayEquals(new byte[] {1, 2, 3}, cache.getIfPresent("key"));
+        assertEquals(
+            CacheMemory.boot(),
+            ByteBuffer.wrap(Files.readAllBytes(file))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .getLong(CacheFormat.BOOT_AT));
+      }
     }
   }
 
