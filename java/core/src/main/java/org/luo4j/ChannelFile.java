@@ -241,6 +241,11 @@ final class ChannelFile extends OwnedFile {
   }
 
   @Override
+  boolean isNamed() throws IOException {
+    return Files.exists(path()) && key(path()).equals(key);
+  }
+
+  @Override
   boolean isMemory() {
     try {
       FileStore store = Files.getFileStore(path());

@@ -252,6 +252,11 @@ final class NativeFile extends OwnedFile {
   }
 
   @Override
+  boolean isNamed() throws IOException {
+    return isStill(bridge, path(), status());
+  }
+
+  @Override
   boolean isMemory() throws IOException {
     long device = status()[Bridge.STATUS_DEVICE];
     return new Room().isMemory(device >>> 32, device & 0xFFFF_FFFFL);

@@ -398,13 +398,19 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   }
 
   /**
-   * Deletes the file, which stays open and owned.
+   * Deletes the file, which stays open and owned. Another file that has its name by now, as this
+   * one was deleted or moved by others, stays.
    *
    * @throws IOException when the file system refuses
    */
   public final void delete() throws IOException {
-    Files.deleteIfExists(path);
+    if (isNamed()) {
+      Files.deleteIfExists(path);
+    }
   }
+
+  /** Whether the path is still this file's. */
+  abstract boolean isNamed() throws IOException;
 
   /** Gives the file up. Idempotent. */
   @Override

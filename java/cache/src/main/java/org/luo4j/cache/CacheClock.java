@@ -170,9 +170,19 @@ final class CacheClock {
 
   // ---- expiry ----
 
-  /** Whether an entry of an expiry, which is not 0, has expired. */
+  /** As {@link #isPast(int, long)}, for who holds off a new base: a stripe or the write lock. */
   boolean isPast(int expiry) {
-    return time() - base >= millis(expiry);
+    return isPast(expiry, base);
+  }
+
+  /**
+   * Whether an entry of an expiry, which is not 0, has expired.
+   *
+   * @param since the base, as it was before the entry was looked for: where it has changed since,
+   *     the answer is of no meaning
+   */
+  boolean isPast(int expiry, long since) {
+    return time() - since >= millis(expiry);
   }
 
   private static long millis(int expiry) {

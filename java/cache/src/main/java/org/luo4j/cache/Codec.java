@@ -40,7 +40,8 @@ public interface Codec<T> {
    * <p>The cache asks for it when it is opened, before it looks at its memory, and for messages.
    *
    * @return a name such as "utf-8" or "order-v2"; not null, at most 1024 bytes in UTF-8, without
-   *     control characters. Names that differ at all are of two codecs
+   *     control characters, and not 0x and 8 hexadecimal digits. Names that differ at all are of
+   *     two codecs
    */
   String name();
 

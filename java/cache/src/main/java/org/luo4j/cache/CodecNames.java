@@ -47,6 +47,10 @@ record CodecNames(String keys, String values) {
           whose + "name must not return null: return a word such as \"order-v2\"");
     }
     String wrong = wrong(name);
+    if (wrong == null && isHash(name) && !(codec instanceof Codecs.Raw)) {
+      wrong =
+          "the name '" + name + "' stands for a name that is not known: choose one that is a word";
+    }
     if (wrong != null) {
       throw new IllegalStateException(whose + wrong);
     }

@@ -188,6 +188,15 @@ class FileMemory implements CacheMemory {
     return found;
   }
 
+  private static boolean isUnmade(OwnedFile found) throws IOException {
+    MemoryRegion region = found.map();
+    try {
+      return CacheFormat.isUnmade(region);
+    } finally {
+      region.free();
+    }
+  }
+
   private static boolean isMarked(OwnedFile found) throws IOException {
     if (found.size() < CacheFormat.HEADER_BYTES) {
       return false;
@@ -202,6 +211,10 @@ class FileMemory implements CacheMemory {
 
   private void find() throws IOException {
     long found = owned.size();
+    if (found != size && found >= CacheFormat.HEADER_BYTES && isUnmade(owned)) {
+      owned.clear(); // a killed process made it, of another size
+      found = 0;
+    }
     if (found == 0) {
       origin = new Start(Start.Kind.COLD, file + " is new");
       boolean mayBeTakenBack =

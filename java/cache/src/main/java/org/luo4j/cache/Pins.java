@@ -3,6 +3,7 @@ package org.luo4j.cache;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -23,19 +24,25 @@ import org.jspecify.annotations.Nullable;
 final class Pins {
 
   private static final VarHandle HELD;
-  private static final VarHandle MORE;
+  private static final VarHandle READERS;
 
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
       HELD = lookup.findVarHandle(Pin.class, "held", long.class);
-      MORE = lookup.findVarHandle(Pins.class, "more", Pin.class);
+      READERS = lookup.findVarHandle(Pins.class, "readers", Pin[].class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
   }
 
   static final int STRIPES = 32;
+
+  /** Of a reader's pin that is no more: nobody gets it. */
+  private static final long GONE = -1;
+
+  /** After so many periods with few readers there are half as many pins for them. */
+  private static final int QUIET_PERIODS = 64;
 
   /** No period has such a number: no thread may read or hold any more. */
   private static final long ENDED = 1L << 62;
@@ -46,11 +53,8 @@ final class Pins {
     /** The period that is pinned, and one; 0 for none. */
     volatile long held;
 
-    /** 0 to 31, the stripe whose pin it is; another reader's has -1. */
+    /** 0 to 31, where it is a stripe's. */
     final int stripe;
-
-    /** The pin that was made before, of those that are no stripe's. */
-    private final @Nullable Pin next;
 
     private long pad1;
     private long pad2;
@@ -68,32 +72,33 @@ final class Pins {
     private long pad14;
     private long pad15;
 
-    private Pin(int stripe, long held, @Nullable Pin next) {
+    private Pin(int stripe) {
       this.stripe = stripe;
-      this.held = held;
-      this.next = next;
     }
   }
 
-  /** What readers pin; each begins to look for a free one at its stripe. */
-  private final Pin[] readers = stripes();
+  /**
+   * What readers pin; each looks for a free one. There are twice as many where all are held, and
+   * half as many where few have been for long: a power of 2, each of the first ones as before.
+   */
+  private volatile Pin[] readers = more(new Pin[0], STRIPES);
 
   /** What those pin who want a stripe for themselves. */
-  private final Pin[] holders = stripes();
+  private final Pin[] holders = more(new Pin[0], STRIPES);
 
-  /** Readers' pins beyond {@link #readers}: as many as there ever were readers at a time. */
-  @SuppressWarnings("unused") // by its VarHandle
-  private volatile @Nullable Pin more;
+  /** Periods that have begun with few readers, one after the other. */
+  private int quiet;
 
   /** The number of the present period; {@link #ENDED} or more after {@link #end}. */
   private volatile long period;
 
-  private static Pin[] stripes() {
-    Pin[] pins = new Pin[STRIPES];
-    for (int stripe = 0; stripe < STRIPES; stripe++) {
-      pins[stripe] = new Pin(stripe, 0, null);
+  /** As many pins, the first of which are given. */
+  private static Pin[] more(Pin[] pins, int length) {
+    Pin[] more = Arrays.copyOf(pins, length);
+    for (int i = pins.length; i < length; i++) {
+      more[i] = new Pin(i);
     }
-    return pins;
+    return more;
   }
 
   long period() {
@@ -138,24 +143,16 @@ final class Pins {
 
   /** A reader's pin that was free, and holds a value now. */
   private Pin free(long value) {
-    int first = stripe();
-    for (int i = 0; i < STRIPES; i++) {
-      Pin pin = readers[first + i & STRIPES - 1];
-      if (pin.held == 0 && HELD.compareAndSet(pin, 0L, value)) {
-        return pin;
-      }
-    }
-    for (Pin pin = more; pin != null; pin = pin.next) {
-      if (pin.held == 0 && HELD.compareAndSet(pin, 0L, value)) {
-        return pin;
-      }
-    }
+    int first = (int) Thread.currentThread().getId();
     while (true) {
-      Pin before = more;
-      Pin pin = new Pin(-1, value, before);
-      if (MORE.compareAndSet(this, before, pin)) {
-        return pin;
+      Pin[] all = readers;
+      for (int i = 0; i < all.length; i++) {
+        Pin pin = all[first + i & all.length - 1];
+        if (pin.held == 0 && HELD.compareAndSet(pin, 0L, value)) {
+          return pin;
+        }
       }
+      READERS.compareAndSet(this, all, more(all, 2 * all.length)); // or another thread has
     }
   }
 
@@ -214,12 +211,7 @@ final class Pins {
   /** Whether no thread is reading that has entered: neither in this period nor before. */
   boolean isQuiet() {
     for (Pin pin : readers) {
-      if (pin.held != 0) {
-        return false;
-      }
-    }
-    for (Pin pin = more; pin != null; pin = pin.next) {
-      if (pin.held != 0) {
+      if (pin.held > 0) {
         return false;
       }
     }
@@ -229,14 +221,25 @@ final class Pins {
   /** Begins a new period, if no reader of the one before the present is left. */
   boolean advance() {
     long present = period;
-    for (int stripe = 0; stripe < STRIPES; stripe++) {
-      if (!lets(readers[stripe].held, present) || !lets(holders[stripe].held, present)) {
+    for (Pin pin : holders) {
+      if (!lets(pin.held, present)) {
         return false;
       }
     }
-    for (Pin pin = more; pin != null; pin = pin.next) {
-      if (!lets(pin.held, present)) {
+    Pin[] all = readers;
+    int held = 0;
+    for (Pin pin : all) {
+      long pinned = pin.held;
+      if (!lets(pinned, present)) {
         return false;
+      }
+      held += pinned > 0 ? 1 : 0;
+    }
+    if (all.length > STRIPES) {
+      quiet = held < all.length / 8 ? quiet + 1 : 0;
+      if (quiet == QUIET_PERIODS) {
+        quiet = 0;
+        halve(all);
       }
     }
     period = present + 1;
@@ -246,8 +249,27 @@ final class Pins {
     return true;
   }
 
+  /** Leaves readers half as many pins, unless one of the others is held. */
+  private void halve(Pin[] all) {
+    int half = all.length / 2;
+    int gone = half;
+    while (gone < all.length && HELD.compareAndSet(all[gone], 0L, GONE)) {
+      gone++; // also for who has found it in the array of before
+    }
+    if (gone < all.length || !READERS.compareAndSet(this, all, Arrays.copyOf(all, half))) {
+      for (int i = half; i < gone; i++) {
+        all[i].held = 0;
+      }
+    }
+  }
+
+  /** How many pins readers have. */
+  int readersPins() {
+    return readers.length;
+  }
+
   /** Whether a pin, as it is held, lets the next period begin. */
   private static boolean lets(long held, long present) {
-    return held == 0 || held == present + 1;
+    return held <= 0 || held == present + 1;
   }
 }

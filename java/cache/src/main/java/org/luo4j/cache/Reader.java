@@ -303,6 +303,7 @@ final class Reader {
     long tag = Index.tag(hash);
     while (true) {
       int before = index.moves();
+      long base = clock.base();
       boolean again = false;
       long bucket = index.first(hash);
       for (int choice = 0; choice < 2; choice++) {
@@ -325,8 +326,16 @@ final class Reader {
               }
               return DAMAGED;
             }
-            if (isPast((int) (header >>> 32))) {
-              return ABSENT;
+            int expiry = (int) (header >>> 32);
+            if (expiry != 0) {
+              boolean isPast = clock.isPast(expiry, base);
+              if (clock.base() != base) {
+                again = true; // it may have been made by the one or the other
+                continue;
+              }
+              if (isPast) {
+                return ABSENT;
+              }
             }
             if ((slot & USES_MASK) != USES_MASK) {
               // Counts a use, up to three. A lost race loses a count.
@@ -405,6 +414,7 @@ final class Reader {
     Pins.Pin pin = pins.enter();
     try {
       while (true) {
+        long base = clock.base();
         long slot = memory.getLongAcquire(place);
         if (slot == EMPTY) {
           return null;
@@ -414,7 +424,11 @@ final class Reader {
         if (alive && isTrusted(slot, at) && index.isPlaceOf(place, slot, hash(at))) {
           Copy copy = copy(at);
           memory.checkSound();
-          return isPast(copy.expiry) ? null : copy;
+          boolean isPast = copy.expiry != 0 && clock.isPast(copy.expiry, base);
+          if (clock.base() != base) {
+            continue;
+          }
+          return isPast ? null : copy;
         }
         if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
           memory.checkSound();

@@ -9,10 +9,18 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -218,5 +226,79 @@ class PinsTest {
       assertTrue(pins.isQuiet());
       assertTrue(pins.advance());
     }
+  }
+
+  /** A crowd of readers that was there once must not make changes slow for ever. */
+  @Test
+  void afterACrowdOfReadersThereAreFewPinsAgain() {
+    for (int round = 0; round < 2; round++) {
+      Deque<Pins.Pin> entered = new ArrayDeque<>();
+      for (int i = 0; i < 40 * Pins.STRIPES; i++) {
+        entered.add(pins.enter());
+      }
+      assertEquals(64 * Pins.STRIPES, pins.readersPins());
+      Pins.Pin last = entered.getLast();
+      for (Pins.Pin pin : entered) {
+        if (pin != last) {
+          pin.held = 0;
+        }
+      }
+      for (int i = 0; i < 10_000; i++) {
+        pins.advance();
+      }
+      assertFalse(pins.isQuiet(), "its pin is there");
+      last.held = 0;
+      for (int i = 0; i < 10_000; i++) {
+        assertTrue(pins.advance());
+      }
+      assertEquals(Pins.STRIPES, pins.readersPins());
+      Pins.Pin pin = pins.enter();
+      assertTrue(pins.advance());
+      assertFalse(pins.advance());
+      pin.held = 0;
+    }
+  }
+
+  /** While their number changes. */
+  @Test
+  void readersAreWaitedForWhileThereAreMoreAndFewerPins() throws Exception {
+    AtomicBoolean ends = new AtomicBoolean();
+    AtomicInteger wrong = new AtomicInteger();
+    ExecutorService readers = Executors.newCachedThreadPool();
+    List<Future<?>> all = new ArrayList<>();
+    for (int thread = 0; thread < 3; thread++) {
+      all.add(
+          readers.submit(
+              () -> {
+                while (!ends.get()) {
+                  Deque<Pins.Pin> entered = new ArrayDeque<>();
+                  for (int i = 0; i < 50; i++) {
+                    Pins.Pin pin = pins.enter();
+                    long pinned = pin.held - 1;
+                    entered.add(pin);
+                    if (pins.period() - pinned > 1) {
+                      wrong.incrementAndGet();
+                    }
+                  }
+                  entered.forEach(pin -> pin.held = 0);
+                  for (int i = 0; i < 200 && !ends.get(); i++) {
+                    Thread.onSpinWait();
+                  }
+                }
+              }));
+    }
+    Set<Integer> sizes = new HashSet<>();
+    for (int periods = 0; periods < 20_000 || sizes.size() < 2; ) {
+      periods += pins.advance() ? 1 : 0;
+      sizes.add(pins.readersPins());
+    }
+    ends.set(true);
+    for (Future<?> each : all) {
+      each.get(1, TimeUnit.MINUTES);
+    }
+    readers.shutdown();
+    assertTrue(readers.awaitTermination(1, TimeUnit.MINUTES));
+    assertEquals(0, wrong.get(), "a period has begun too early");
+    assertTrue(pins.isQuiet());
   }
 }
