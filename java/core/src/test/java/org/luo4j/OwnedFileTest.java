@@ -1041,6 +1041,23 @@ class OwnedFileTest {
     assertTrue(fds() <= before, "an fd was left"); // a collection may close others
   }
 
+  /** As where somebody has deleted the file, and another process has made one. */
+  @ParameterizedTest
+  @ValueSource(strings = {"jna", "none"})
+  void anotherFileOfTheNameIsNotDeleted(String bridge) throws IOException {
+    try (OwnedFile owned =
+        bridge.equals("jna")
+            ? NativeFile.tryOpen(JnaBridge.load(), file(), true, null)
+            : ChannelFile.tryOpen(file(), true, null)) {
+      Files.delete(file());
+      owned.delete();
+      Files.writeString(file(), "another's");
+      owned.delete();
+      assertEquals("another's", Files.readString(file()));
+    }
+    Files.delete(file());
+  }
+
   /** Only a name without a file, or of another kind of file, says that the file was moved. */
   @Test
   void whatCannotBeSeenIsNoFileThatWasMoved() throws IOException {

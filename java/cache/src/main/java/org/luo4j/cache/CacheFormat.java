@@ -27,6 +27,7 @@ import org.luo4j.MemoryRegion;
  *    40  u64 small, offset   100  u32 average entry
  *    48  u64 small, bytes
  *   128  u64 state: 0 open or crashed, 1 closed     136  u64 1 while the cache is being cleared
+ *   144  u64 "DROPPED1" in memory that was set aside, while other memory takes its place
  *   192  u64 small head   256  u64 small tail     each in a cache line of its own
  *   320  u64 main head    384  u64 main tail
  *   448  u64 entries      456  u64 live bytes
@@ -78,6 +79,7 @@ final class CacheFormat {
 
   static final long MAGIC = 0x3145_4843_4D52_4157L; // "WARMCHE1"
   static final long BEING_MADE = 0x304B_414D_4D52_4157L; // "WARMMAK0"
+  static final long DROPPED = 0x3144_4550_504F_5244L; // "DROPPED1"
   static final int VERSION = 1;
   static final int HEADER_BYTES = 4096;
 
@@ -101,6 +103,7 @@ final class CacheFormat {
   static final int CRC_AT = 112;
   static final int STATE_AT = 128;
   static final int CLEARING_AT = 136;
+  static final int DROPPED_AT = 144;
   static final int SMALL_HEAD_AT = 192;
   static final int SMALL_TAIL_AT = 256;
   static final int MAIN_HEAD_AT = 320;

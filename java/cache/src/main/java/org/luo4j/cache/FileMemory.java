@@ -41,6 +41,9 @@ class FileMemory implements CacheMemory {
   private @Nullable MemoryRegion region;
   private @Nullable String refusal;
 
+  /** What stood in what is set aside, where {@link CacheFormat#DROPPED} stands now. */
+  private long notDropped;
+
   /** Set by the constructor at the latest. */
   @SuppressWarnings("NullAway.Init")
   private Start origin;
@@ -102,7 +105,12 @@ class FileMemory implements CacheMemory {
     OwnedFile swapped = null;
     try {
       swapped = ownMarked(swap);
-      if (!isThere(aside)) {
+      if (isDropped(swapped) && isThere(aside)) {
+        discard(swapped); // other memory has been set aside in its place
+      } else if (!isThere(aside)) {
+        if (isDropped(swapped)) {
+          setDropped(swapped, 0);
+        }
         swapped.moveTo(aside); // the last of three renames was missing
       } else if (owned.size() == 0) {
         undoSwap(swapped); // the first one was made, and the file is new
@@ -121,6 +129,28 @@ class FileMemory implements CacheMemory {
       if (swapped != null && swapped != owned) {
         swapped.close();
       }
+    }
+  }
+
+  /** Whether a file has the name {@code .swap} as it was set aside, and other memory is to be. */
+  private static boolean isDropped(OwnedFile side) throws IOException {
+    MemoryRegion region = side.map();
+    try {
+      return region.getLong(CacheFormat.DROPPED_AT) == CacheFormat.DROPPED;
+    } finally {
+      region.free();
+    }
+  }
+
+  /** Returns what was there before. */
+  private static long setDropped(OwnedFile side, long dropped) throws IOException {
+    MemoryRegion region = side.map();
+    try {
+      long before = region.getLong(CacheFormat.DROPPED_AT);
+      region.putLongVolatile(CacheFormat.DROPPED_AT, dropped);
+      return before;
+    } finally {
+      region.free();
     }
   }
 
@@ -523,6 +553,9 @@ class FileMemory implements CacheMemory {
     if (other != null && (isTight || isThere(swap))) {
       discard(other);
     } else if (other != null) {
+      if (links(aside) == 1) {
+        notDropped = setDropped(other, CacheFormat.DROPPED);
+      }
       rename(other, swap); // it is needed no more when all else has been done
     }
   }
@@ -537,6 +570,9 @@ class FileMemory implements CacheMemory {
       }
       if (other != null && other.path().equals(swap) && isThere(swap) && !isThere(aside)) {
         other.moveTo(aside);
+      }
+      if (other != null && other.path().equals(aside) && isThere(aside) && isDropped(other)) {
+        setDropped(other, notDropped);
       }
     } finally {
       if (made != before) {

@@ -4,16 +4,23 @@ package org.luo4j.cache;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -148,6 +155,53 @@ class ExpiryTest {
         now.addAndGet(2 * MINUTE.toMillis());
         assertNull(cache.getIfPresent("last"));
       }
+    }
+  }
+
+  /** In the midst of a lookup another thread renews the base. */
+  @Test
+  void aLookupThatMeetsANewBaseGivesNothingThatHasExpired() throws Exception {
+    ExecutorService other = Executors.newSingleThreadExecutor();
+    AtomicReference<Callable<?>> atNextLook = new AtomicReference<>();
+    Thread me = Thread.currentThread();
+    try (WarmCache<String, String> cache =
+        WarmCache.builder(Codec.STRING, Codec.STRING)
+            .capacity(64 << 10)
+            .file(folder.resolve("cache"))
+            .clock(
+                () -> {
+                  Callable<?> hook =
+                      Thread.currentThread() == me ? atNextLook.getAndSet(null) : null;
+                  try {
+                    if (hook != null) {
+                      other.submit(hook).get(1, TimeUnit.MINUTES);
+                    }
+                  } catch (Exception e) {
+                    throw new AssertionError(e);
+                  }
+                  return now.get();
+                })
+            .open()) {
+      Callable<?> renew =
+          () -> {
+            now.addAndGet(Duration.ofDays(365 * 50).toMillis());
+            cache.put("new", "value", MINUTE);
+            return null;
+          };
+      cache.put("key", "value", MINUTE);
+      atNextLook.set(renew);
+      assertNull(cache.getIfPresent("key"));
+      assertEquals("value", cache.getIfPresent("new"));
+      cache.put("key", "value", MINUTE);
+      Iterator<Map.Entry<String, String>> entries = cache.asMap().entrySet().iterator();
+      atNextLook.set(renew);
+      while (entries.hasNext()) {
+        assertEquals("new", entries.next().getKey());
+      }
+      assertNull(atNextLook.get());
+    } finally {
+      other.shutdown();
+      assertTrue(other.awaitTermination(1, TimeUnit.MINUTES));
     }
   }
 

@@ -269,6 +269,69 @@ class RefusalTest {
     }
   }
 
+  private void setDropped(Path file) throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    ByteBuffer.wrap(bytes)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putLong(CacheFormat.DROPPED_AT, CacheFormat.DROPPED);
+    Files.write(file, bytes);
+  }
+
+  /** What was set aside first is to be dropped; what was there last must not be. */
+  @Test
+  void aProcessKilledWhileAThirdShapeComesKeepsTheSecond() throws IOException {
+    Path file = folder.resolve("sized");
+    Path aside = folder.resolve("sized.refused");
+    Path swap = folder.resolve("sized.swap");
+    for (boolean isSecondRenamed : new boolean[] {false, true}) {
+      for (long next : new long[] {4 << 20, 2 << 20}) {
+        for (long capacity : new long[] {1 << 20, 2 << 20}) {
+          try (WarmCache<String, byte[]> cache = sized(capacity)) {
+            cache.put("key", new byte[] {(byte) (capacity >> 20)});
+          }
+        }
+        setDropped(aside);
+        Files.move(aside, swap);
+        if (isSecondRenamed) {
+          Files.move(file, aside);
+        }
+        sized(next).close();
+        assertEquals(
+            next == 2 << 20 && isSecondRenamed
+                ? List.of("sized")
+                : List.of("sized", "sized.refused"),
+            names());
+        try (WarmCache<String, byte[]> cache = sized(2 << 20)) {
+          assertArrayEquals(new byte[] {2}, cache.getIfPresent("key"));
+        }
+        for (String name : names()) {
+          Files.delete(folder.resolve(name));
+        }
+      }
+    }
+  }
+
+  /** It has no data that could be lost, and would be in the way of what has. */
+  @Test
+  void memoryOfAnotherSizeWhoseMakingWasCutOffIsNotSetAside() throws IOException {
+    for (boolean isMarked : new boolean[] {false, true}) {
+      ByteBuffer made = ByteBuffer.allocate(3 << 20).order(ByteOrder.LITTLE_ENDIAN);
+      Files.write(
+          folder.resolve("sized"), made.putLong(0, isMarked ? CacheFormat.BEING_MADE : 0).array());
+      try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
+        assertEquals(Start.Kind.COLD, cache.start().kind());
+        cache.put("key", new byte[] {1});
+      }
+      assertEquals(List.of("sized"), names());
+      sized(2 << 20).close();
+      assertEquals(List.of("sized", "sized.refused"), names());
+      try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
+        assertArrayEquals(new byte[] {1}, cache.getIfPresent("key"));
+        assertTrue(cache.discardRefused());
+      }
+    }
+  }
+
   @Test
   void aProcessKilledWhileTwoFilesChangePlacesLosesNeither() throws IOException {
     Path file = folder.resolve("sized");
