@@ -588,7 +588,7 @@ public final class Agent implements AutoCloseable {
     int uid = connection.uid;
     boolean control = isControl(uid);
     if (!control && !allowed.contains(uid)) {
-      return "this uid is not one of those that the agent allows";
+      return "this uid is not one of those that the agent allows (luo agent --allow UID)";
     }
     lock.lock();
     try {

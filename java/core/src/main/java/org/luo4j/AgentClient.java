@@ -648,7 +648,9 @@ public final class AgentClient implements AutoCloseable {
         what,
         errno,
         "by the agent at " + path,
-        why + "; start an agent there that allows this user, or name its socket");
+        why
+            + "; start an agent there that allows this user (luo agent --allow UID), or name its"
+            + " socket");
   }
 
   // ---- the connection ----

@@ -503,7 +503,7 @@ final class AgentHoldings implements AutoCloseable {
               + sum
               + " bytes held, more than "
               + limits.bytes
-              + ": drop a name, or raise the agent's maxBytesPerUid");
+              + ": drop a name, or raise the agent's limit (luo agent --max-memory, maxBytesPerUid)");
     }
   }
 

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -70,6 +71,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * @throws LuoException.OwnerAlive when another owner has it at the end of the timeout; its
    *     process is not known
    * @throws IOException when it cannot be opened or made, or is refused: the reason says what to do
+   * @throws IllegalArgumentException when the path is not of Java's default file system
    */
   public static OwnedFile open(Path file, Duration timeout) throws IOException {
     return open(file, timeout, true, false);
@@ -86,6 +88,7 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
    * @throws NoSuchFileException when it is not there
    * @throws LuoException.OwnerAlive when another owner has it at the end of the timeout
    * @throws IOException when it cannot be opened, or is refused
+   * @throws IllegalArgumentException when the path is not of Java's default file system
    */
   public static OwnedFile openExisting(Path file, Duration timeout, boolean foreign)
       throws IOException {
@@ -94,6 +97,14 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
 
   private static OwnedFile open(Path file, Duration timeout, boolean create, boolean foreign)
       throws IOException {
+    if (file.getFileSystem() != FileSystems.getDefault()) {
+      throw new IllegalArgumentException(
+          "file '"
+              + file
+              + "' is a path of "
+              + file.getFileSystem().provider().getScheme()
+              + ": it must be of the default file system, as Path.of(name) gives it");
+    }
     Bridge bridge = LiveUpdate.fileBridge();
     Long self = foreign ? null : userId(bridge);
     long end = System.nanoTime() + LiveUpdate.nanos(timeout);

@@ -629,6 +629,7 @@ class AgentClientTest {
     LuoException absent = assertThrows(LuoException.AgentAbsent.class, call);
     assertEquals(errno, absent.errno(), absent.getMessage());
     assertTrue(absent.getMessage().contains(part), absent.getMessage());
+    assertTrue(absent.getMessage().contains("(luo agent --allow UID)"), absent.getMessage());
     return absent;
   }
 

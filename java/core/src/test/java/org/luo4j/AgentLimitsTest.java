@@ -245,7 +245,7 @@ class AgentLimitsTest {
   void aUserHasNamesOfItsOwnAndDoesNotReplaceTheKernel() throws IOException {
     try (Agent agent = builder(bridgeWithPeers()).allow(ONE, OTHER).start()) {
       assertEquals(-1, connect(agent, STRANGER));
-      assertTrue(log.toString().contains("not one of those that the agent allows"), "" + log);
+      assertTrue(log.toString().contains("the agent allows (luo agent --allow UID)"), "" + log);
       int one = connect(agent, ONE);
       int other = connect(agent, OTHER);
       int root = connect(agent, 0);

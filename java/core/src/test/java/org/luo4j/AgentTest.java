@@ -672,7 +672,9 @@ class AgentTest {
     MemFd large = opened(luo.createMemFd(MemFdOptions.named("large").size(3 * 4096)));
     LuoException.AgentRefused bytes =
         assertThrows(LuoException.AgentRefused.class, () -> client.store("b", large));
-    assertTrue(bytes.getMessage().contains("maxBytesPerUid"), bytes.getMessage());
+    assertTrue(
+        bytes.getMessage().contains("(luo agent --max-memory, maxBytesPerUid)"),
+        bytes.getMessage());
     assertEquals(1, taken(client, "a"));
     assertEquals(2, taken(client, "b"));
   }

@@ -17,7 +17,9 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystem;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -493,6 +495,25 @@ class OwnedFileTest {
     assertThrows(
         FileSystemException.class,
         () -> OwnedFile.openExisting(file(), Duration.ZERO, false).close());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aPathOfAnotherFileSystemIsRefused(Way way) throws IOException {
+    use(way);
+    Path zip = folder.resolve("files.zip");
+    try (FileSystem files = FileSystems.newFileSystem(zip, Map.of("create", "true"))) {
+      Path file = files.getPath("/file");
+      for (Executable call :
+          List.<Executable>of(
+              () -> open(file), () -> OwnedFile.openExisting(file, Duration.ZERO, true))) {
+        String message = assertThrows(IllegalArgumentException.class, call).getMessage();
+        assertEquals(
+            "file '/file' is a path of jar: it must be of the default file system, as"
+                + " Path.of(name) gives it",
+            message);
+      }
+    }
   }
 
   @ParameterizedTest

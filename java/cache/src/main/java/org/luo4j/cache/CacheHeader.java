@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -34,9 +35,10 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
    * @throws IOException when the file cannot be read, is not a whole cache of this version, or is
    *     open in a cache of this JVM that has no native code: reading it would cost that cache its
    *     lock
+   * @throws IllegalArgumentException when the path is not of Java's default file system
    */
   public static CacheHeader read(Path file) throws IOException {
-    Objects.requireNonNull(file, "file");
+    checkFileSystem(Objects.requireNonNull(file, "file"));
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new IOException(file + " is no ordinary file: that is no cache");
     }
@@ -51,6 +53,18 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
       throw new IOException(file + " has " + size + " bytes, its cache " + wanted);
     }
     return header;
+  }
+
+  /** Refuses a path that the operating system does not know, such as one in a zip file. */
+  static void checkFileSystem(Path file) {
+    if (file.getFileSystem() != FileSystems.getDefault()) {
+      throw new IllegalArgumentException(
+          "file '"
+              + file
+              + "' is a path of "
+              + file.getFileSystem().provider().getScheme()
+              + ": it must be of the default file system, as Path.of(name) gives it");
+    }
   }
 
   /** The first page of a file, or what there is of it. */

@@ -41,7 +41,14 @@ public record CacheShape(
   static void checkCapacity(long bytes) {
     if (bytes < SMALLEST || bytes > LARGEST) {
       throw new IllegalArgumentException(
-          "capacity " + bytes + " must be " + SMALLEST + " to " + LARGEST + " bytes");
+          "capacity "
+              + bytes
+              + " must be "
+              + SMALLEST
+              + " to "
+              + LARGEST
+              + " bytes"
+              + (bytes > 0 ? "" : ": write 8L << 30, as 8 << 30 is an int and overflows"));
     }
   }
 

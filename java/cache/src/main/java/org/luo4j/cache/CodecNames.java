@@ -73,15 +73,23 @@ record CodecNames(String keys, String values) {
   private static @Nullable String wrong(String name) {
     byte[] bytes = bytes(name);
     if (bytes.length > MAX_BYTES) {
-      return "the name has " + bytes.length + " bytes in UTF-8: it must have at most " + MAX_BYTES;
+      return quoted(name)
+          + "has "
+          + bytes.length
+          + " bytes in UTF-8: it must have at most "
+          + MAX_BYTES;
     }
     if (name.chars().anyMatch(Character::isISOControl)) {
-      return "the name must have no control characters: messages and commands show it";
+      return quoted(name) + "must have no control characters: messages and commands show it";
     }
     if (!new String(bytes, StandardCharsets.UTF_8).equals(name)) {
-      return "the name must have no unpaired surrogates, which UTF-8 has no bytes for";
+      return quoted(name) + "must have no unpaired surrogates, which UTF-8 has no bytes for";
     }
     return null;
+  }
+
+  private static String quoted(String name) {
+    return "the name " + Loads.quote(name) + " ";
   }
 
   private static byte[] bytes(String name) {

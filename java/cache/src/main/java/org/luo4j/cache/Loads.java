@@ -184,12 +184,30 @@ final class Loads {
     }
   }
 
-  /** Returns a key as a message shows it: an array of bytes in hexadecimal. */
+  /**
+   * Returns a key or name as a message shows it: shortened, an array of bytes in hexadecimal, and
+   * with \\u before the number of each character that would do something to a log or terminal.
+   */
   static String quote(Object key) {
     String text =
         key instanceof byte[] bytes
             ? "0x" + HexFormat.of().formatHex(bytes, 0, Math.min(bytes.length, MAX_QUOTED / 2))
             : String.valueOf(key);
-    return "'" + (text.length() <= MAX_QUOTED ? text : text.substring(0, MAX_QUOTED) + "...") + "'";
+    StringBuilder quoted = new StringBuilder("'");
+    int at = 0;
+    while (at < Math.min(text.length(), MAX_QUOTED)) {
+      int character = text.codePointAt(at);
+      at += Character.charCount(character);
+      switch (Character.getType(character)) {
+        case Character.CONTROL,
+            Character.FORMAT,
+            Character.SURROGATE,
+            Character.LINE_SEPARATOR,
+            Character.PARAGRAPH_SEPARATOR ->
+            quoted.append(String.format("\\u%04x", character));
+        default -> quoted.appendCodePoint(character);
+      }
+    }
+    return quoted.append(at == text.length() ? "'" : "...'").toString();
   }
 }

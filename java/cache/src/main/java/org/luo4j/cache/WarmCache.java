@@ -289,6 +289,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * @return the cache, warm
    * @throws org.luo4j.LuoException.OwnerAlive when another cache has the file, at once
    * @throws IOException when the file holds no whole cache; the file is not changed
+   * @throws IllegalArgumentException when the path is not of Java's default file system
    */
   public static WarmCache<byte[], byte[]> openAsFound(Path file) throws IOException {
     Builder<byte[], byte[]> builder =
@@ -383,7 +384,8 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * for room to clean in: 1.63 times the capacity with the default {@link #averageEntryBytes},
      * 1.51 times with 1024.
      *
-     * @param bytes 64 KiB to 8 TiB
+     * @param bytes 64 KiB to 8 TiB. Write {@code 8L << 30} for 8 GiB: {@code 8 << 30} is an int and
+     *     overflows
      * @return this
      * @throws IllegalArgumentException for another size
      * @throws IllegalStateException when it was set already
@@ -419,11 +421,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
      * @param file the file; its folder must be there
      * @return this
      * @throws IllegalArgumentException when its name ends in .refused or .swap: those are names of
-     *     memory that another cache set aside
+     *     memory that another cache set aside; or when it is a path of another file system of
+     *     Java's than the default one, such as a zip file's
      * @throws IllegalStateException when a file, handover or session was set already
      */
     public Builder<K, V> file(Path file) {
-      checkNotSetAside("file", String.valueOf(Objects.requireNonNull(file, "file").getFileName()));
+      CacheHeader.checkFileSystem(Objects.requireNonNull(file, "file"));
+      checkNotSetAside("file", String.valueOf(file.getFileName()));
       return found(file);
     }
 
@@ -1513,9 +1517,15 @@ public final class WarmCache<K, V> implements AutoCloseable {
    *
    * @return whether there was any
    * @throws IOException when it cannot be deleted: the reason says what it is and what to do
+   * @throws IllegalStateException when the cache is closed; nothing is deleted
    */
   public boolean discardRefused() throws IOException {
-    return memory.discardAside();
+    synchronized (closing) {
+      if (closed) {
+        throw Memory.closed();
+      }
+      return memory.discardAside();
+    }
   }
 
   /**
@@ -1527,8 +1537,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * #read} called, for {@value #CLOSE_MILLIS} ms each at most. Then it takes the memory away: a
    * buffer that such a function has reads zeros, and the call throws when the function returns.
    * Without native code {@code read} gives functions a copy, and changes are waited for without
-   * limit. Loaders, computations of {@link #asMap} and listeners are not waited for: what a
-   * computation gives later is not put, and its call throws. Idempotent.
+   * limit, as {@link #discardRefused} always is. Loaders, computations of {@link #asMap} and
+   * listeners are not waited for: what a computation gives later is not put, and its call throws.
+   * Idempotent.
    *
    * @throws UncheckedIOException when the operating system refuses; the cache is closed then
    */

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
@@ -176,6 +178,50 @@ class BuilderTest {
             assertThrows(IllegalArgumentException.class, () -> place.accept(builder()));
         assertTrue(e.getMessage().contains("'" + name + "' ends in ."), e.getMessage());
       }
+    }
+  }
+
+  @Test
+  void aPathOfAnotherFileSystemIsRefused() throws IOException {
+    Path zip = folder.resolve("files.zip");
+    try (FileSystem files = FileSystems.newFileSystem(zip, Map.of("create", "true"))) {
+      for (Path file : List.of(files.getPath("/cache"), files.getPath("/"))) {
+        for (Executable call :
+            List.<Executable>of(
+                () -> builder().file(file),
+                () -> WarmCache.openAsFound(file),
+                () -> CacheHeader.read(file))) {
+          String message = assertThrows(IllegalArgumentException.class, call).getMessage();
+          assertEquals(
+              "file '"
+                  + file
+                  + "' is a path of jar: it must be of the default file system, as Path.of(name)"
+                  + " gives it",
+              message);
+        }
+      }
+    }
+  }
+
+  /** 8 << 30 is 0, and 2 << 30 is negative. */
+  @Test
+  void aCapacityThatOverflowedAnIntSaysHowToWriteIt() {
+    for (long bytes : new long[] {0, 2 << 30}) {
+      String message =
+          assertThrows(IllegalArgumentException.class, () -> builder().capacity(bytes))
+              .getMessage();
+      assertEquals(
+          "capacity "
+              + bytes
+              + " must be 65536 to 8796093022208 bytes: write 8L << 30, as 8 << 30 is an int and"
+              + " overflows",
+          message);
+    }
+    for (long bytes : new long[] {1, (64 << 10) - 1, (8L << 40) + 1}) {
+      String message =
+          assertThrows(IllegalArgumentException.class, () -> builder().capacity(bytes))
+              .getMessage();
+      assertEquals("capacity " + bytes + " must be 65536 to 8796093022208 bytes", message);
     }
   }
 

@@ -100,9 +100,12 @@ class CodecNamesTest {
   void aNameThatNoHeaderCanHoldIsRefusedBeforeAFileIsMade() {
     String[][] names = {
       {null, "name must not return null"},
-      {"é".repeat(512) + "a", "1025 bytes in UTF-8: it must have at most 1024"},
-      {"a\u001b[31m", "control characters"},
-      {"\uD83D", "unpaired surrogates"},
+      {
+        "é".repeat(512) + "a",
+        "the name '" + "é".repeat(100) + "...' has 1025 bytes in UTF-8: it must have at most 1024"
+      },
+      {"a\u001b[31m\n", "the name 'a\\u001b[31m\\u000a' must have no control characters"},
+      {"\uD83D", "the name '\\ud83d' must have no unpaired surrogates"},
       {"0x4991455b", "a name that is not known"},
     };
     for (String[] each : names) {

@@ -309,6 +309,10 @@ class LoadersTest {
         new Call<>(() -> cache.get(key, same -> cache.get(key, again -> "never")));
     int length = recursive.failure(IllegalStateException.class).getMessage().length();
     assertTrue(length < 400, "characters: " + length);
+    Call<String> odd =
+        new Call<>(
+            () -> cache.get("ö\n\u202e\ud83d\ude00", same -> cache.get(same, again -> "never")));
+    assertNames("ö\\u000a\\u202e\ud83d\ude00", odd.failure(IllegalStateException.class));
   }
 
   /** A loader may get its key when it has put it: that is a hit. */

@@ -147,6 +147,17 @@ class RefusalTest {
   }
 
   @Test
+  void aClosedCacheDeletesNothingThatWasSetAside() throws IOException {
+    Path aside = folder.resolve("cache.refused");
+    byte[] old = left();
+    Files.write(aside, old);
+    WarmCache<String, byte[]> cache = open(OnRefusal.KEEP);
+    cache.close();
+    assertThrows(IllegalStateException.class, cache::discardRefused);
+    assertArrayEquals(old, Files.readAllBytes(aside));
+  }
+
+  @Test
   void aSecondTimeTakesThePlaceOfTheFirst() throws IOException {
     byte[] old = flip(left(), CacheFormat.SEED_AT);
     Path file = folder.resolve("cache");

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -371,16 +372,17 @@ class WarmCacheTest {
     WarmCache<String, byte[]> cache = open(MIB);
     cache.close();
     cache.close();
-    for (Runnable call :
-        List.<Runnable>of(
+    for (Executable call :
+        List.<Executable>of(
             () -> cache.getIfPresent("key"),
             () -> cache.put("key", new byte[1]),
             () -> cache.remove("key"),
             () -> cache.read("key", value -> 1),
             cache::size,
             cache::invalidateAll,
+            cache::discardRefused,
             cache::verify)) {
-      String message = assertThrows(IllegalStateException.class, call::run).getMessage();
+      String message = assertThrows(IllegalStateException.class, call).getMessage();
       assertTrue(message.contains("closed"), message);
     }
   }
