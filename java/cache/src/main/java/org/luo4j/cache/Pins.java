@@ -115,7 +115,7 @@ final class Pins {
    * thread gets a pin. Those that have one keep it.
    */
   void end() {
-    period = ENDED + (period & 1);
+    period = ENDED;
   }
 
   /**

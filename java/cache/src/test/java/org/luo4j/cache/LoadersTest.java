@@ -273,7 +273,9 @@ class LoadersTest {
   void recursionIsAnExceptionThatNamesTheKey() throws Exception {
     Call<String> direct =
         new Call<>(() -> cache.get("key", same -> cache.get("key", again -> "never")));
-    assertNames("key", direct.failure(IllegalStateException.class));
+    IllegalStateException e = direct.failure(IllegalStateException.class);
+    assertNames("key", e);
+    assertTrue(e.getMessage().contains("', which this thread is loading: a"), e.getMessage());
     Call<String> overAnother =
         new Call<>(
             () ->
@@ -315,6 +317,20 @@ class LoadersTest {
     assertNames("ö\\u000a\\u202e\ud83d\ude00", odd.failure(IllegalStateException.class));
   }
 
+  @Test
+  void aKeyOfUpTo100CharactersIsQuotedWhole() {
+    String key = "k".repeat(100);
+    assertEquals("'" + key + "'", Loads.quote(key));
+    assertEquals("'" + key + "...'", Loads.quote(key + "k"));
+  }
+
+  @Test
+  void loadsOfKeysOfOneHashDoNotWaitForEachOther() {
+    Loads loads = new Loads();
+    assertNull(loads.begin(new Loads.Load(new byte[] {1}, 5)));
+    assertNull(loads.begin(new Loads.Load(new byte[] {2}, 5)));
+  }
+
   /** A loader may get its key when it has put it: that is a hit. */
   @Test
   void aLoaderMayPutItsKey() {
@@ -354,10 +370,13 @@ class LoadersTest {
                         return next.get(wanted, other -> own.get(key, again -> "never"));
                       })));
     }
+    String messages = "";
     for (Call<String> call : calls) {
       String message = call.failure(IllegalStateException.class).getMessage();
       assertTrue(message.contains("recursive load of key 'key "), message);
+      messages += message;
     }
+    assertTrue(messages.contains(", which thread 'caller'"), messages);
     for (WarmCache<String, String> each : caches) {
       assertEquals(0, each.size());
       assertEquals("later", each.get("key 0", key -> "later"));

@@ -208,15 +208,32 @@ class PinsTest {
     assertTrue(held.size() > Pins.STRIPES / 2, "stripes: " + held);
   }
 
+  /** Threads that read at a time would else slow each other down, and a pin be made for each. */
+  @Test
+  void aReaderTakesItsStripesPinAndOthersWhereThatIsTaken() {
+    int own = (int) (Thread.currentThread().getId() % Pins.STRIPES);
+    Set<Integer> stripes = ConcurrentHashMap.newKeySet();
+    assertEquals(own, pins.enter().stripe);
+    for (int i = 1; i < Pins.STRIPES; i++) {
+      assertTrue(stripes.add(pins.enter().stripe));
+    }
+    assertFalse(stripes.contains(own));
+    assertFalse(stripes.contains(-1));
+    assertEquals(-1, pins.enter().stripe);
+  }
+
   /** Of any number of readers each has a pin of its own, which is used again. */
   @Test
   void moreReadersThanStripesAreWaitedFor() {
+    Set<Pins.Pin> all = ConcurrentHashMap.newKeySet();
     for (int round = 0; round < 3; round++) {
       Deque<Pins.Pin> entered = new ArrayDeque<>();
       for (int i = 0; i < 3 * Pins.STRIPES; i++) {
         entered.add(pins.enter());
       }
       assertEquals(3 * Pins.STRIPES, Set.copyOf(entered).size());
+      all.addAll(entered);
+      assertEquals(3 * Pins.STRIPES, all.size(), "pins are made only where none is free");
       assertTrue(pins.advance());
       while (!entered.isEmpty()) {
         assertFalse(pins.advance());

@@ -121,4 +121,101 @@ class WriterTest {
     assertTrue(overwrite(2));
     assertArrayEquals(value(2), reader.get(KEY, hash));
   }
+
+  // ---- the places that a thread keeps ----
+
+  private long position(byte[] key) {
+    Reader.Found found = new Reader.Found();
+    assertTrue(reader.find(key, reader.hash(key), found));
+    return found.position;
+  }
+
+  private static byte[] longer(int n) {
+    return ByteBuffer.allocate(24).putInt(n).array();
+  }
+
+  private void put(byte[] key, byte[] value) {
+    writer.put(key, reader.hash(key), value, 0, Entry.check(key, value, 0));
+  }
+
+  private Overwrites.Result overwrite(byte[] key, byte[] value) {
+    int check = Entry.check(key, value, 0);
+    return writer.overwrites().tryPut(key, reader.hash(key), value, 0, 0, check);
+  }
+
+  private void newPeriods() {
+    assertTrue(writer.newPeriod());
+    assertTrue(writer.newPeriod());
+  }
+
+  @Test
+  void ofSomePlacesOneOfTheSizeIsTakenAndTheOthersStay() {
+    byte[] other = {7, 8, 9};
+    put(other, longer(0));
+    put(KEY, value(0));
+    long[] places = {position(other), position(KEY)};
+    put(other, longer(1));
+    put(KEY, value(1));
+    long[] present = {position(other), position(KEY)};
+    for (int n = 2; n < 200; n++) {
+      newPeriods();
+      assertEquals(Overwrites.Result.DONE, overwrite(KEY, value(n)));
+      assertEquals(places[1], position(KEY));
+      assertEquals(Overwrites.Result.DONE, overwrite(other, longer(n)));
+      assertEquals(places[0], position(other));
+      long[] dead = present;
+      present = places;
+      places = dead;
+      assertArrayEquals(value(n), reader.get(KEY, hash));
+      assertArrayEquals(longer(n), reader.get(other, reader.hash(other)));
+    }
+  }
+
+  @Test
+  void aFewPlacesAreLookedAtForOneOfTheSize() {
+    for (int others : new int[] {15, 16}) {
+      writer = new Writer(reader, CacheFormat.Layout.of(64 << 10, 64)); // keeps none
+      writer.remove(KEY, hash, RemovalCause.EXPLICIT);
+      put(KEY, value(0));
+      long place = position(KEY);
+      for (int i = 0; i < others; i++) {
+        assertTrue(writer.overwrites().keep(reader.small, place, 4096));
+      }
+      put(KEY, value(1));
+      newPeriods();
+      Overwrites.Result expected =
+          others < 16 ? Overwrites.Result.DONE : Overwrites.Result.NOT_HERE;
+      assertEquals(expected, overwrite(KEY, value(2)), "after " + others);
+    }
+  }
+
+  @Test
+  void aThreadKeeps64PlacesAndForgetsThoseThatAreCleanedSoon() {
+    put(KEY, value(0));
+    put(KEY, value(1));
+    for (int i = 1; i < 64; i++) {
+      assertTrue(writer.overwrites().keep(reader.small, 8 * i, 4096), "place " + i);
+    }
+    assertFalse(writer.overwrites().keep(reader.small, 0, 4096));
+    newPeriods();
+    assertTrue(overwrite(2), "the place that was kept first");
+    assertEquals(Overwrites.Result.NOT_YET, overwrite(KEY, value(3)));
+    newPeriods();
+    assertTrue(overwrite(3), "the others are before what may be used again");
+    assertEquals(Overwrites.Result.NOT_YET, overwrite(KEY, value(4)));
+  }
+
+  @Test
+  void aValueOfAnotherSizeIsNotForAnOverwrite() {
+    put(KEY, value(0));
+    put(KEY, value(1));
+    newPeriods();
+    assertEquals(Overwrites.Result.NOT_HERE, overwrite(KEY, longer(2)));
+    assertEquals(Overwrites.Result.NOT_HERE, overwrite(new byte[] {7, 8, 9}, value(2)));
+    assertEquals(
+        Overwrites.Result.NOT_HERE,
+        writer.overwrites().tryPut(KEY, hash, value(2), 5, reader.clock.base() + 1, 0),
+        "an expiry of another base");
+    assertTrue(overwrite(2));
+  }
 }
