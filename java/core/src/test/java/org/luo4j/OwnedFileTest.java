@@ -976,9 +976,19 @@ class OwnedFileTest {
   private static final int ENOSPC = 28;
   private static final int EOPNOTSUPP = 95;
 
-  private static int fds() throws IOException {
+  /** How many files in the test's folder this JVM has open; others come and go. */
+  private int fds() throws IOException {
+    Path real = folder.toRealPath();
     try (Stream<Path> fds = Files.list(Path.of("/proc/self/fd"))) {
-      return (int) fds.count();
+      return (int) fds.filter(fd -> isOf(fd, real)).count();
+    }
+  }
+
+  private static boolean isOf(Path fd, Path folder) {
+    try {
+      return Files.readSymbolicLink(fd).startsWith(folder);
+    } catch (IOException e) {
+      return false; // closed since
     }
   }
 

