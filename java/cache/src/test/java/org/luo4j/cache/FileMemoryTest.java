@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -289,6 +290,12 @@ class FileMemoryTest {
     IOException failure = new IOException();
     assertSame(failure, assertThrows(IOException.class, () -> failing(failure, true)));
     assertFree(file());
+    Files.write(file(), new byte[0]);
+    assertSame(failure, assertThrows(IOException.class, () -> failing(failure)));
+    assertEquals(0, Files.size(file()), "it is as it was");
+    Files.delete(file());
+    assertSame(failure, assertThrows(IOException.class, () -> failing(failure)));
+    assertFalse(Files.exists(file()));
     assertThrows(
         NoSuchFileException.class,
         () -> new FileMemory(folder.resolve("none"), SIZE, Duration.ZERO, true));
@@ -493,6 +500,7 @@ class FileMemoryTest {
     Files.write(aside(), filled(SIZE, 3));
     NoRoomException refused = assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
     assertEquals(TOO_MUCH, refused.needed());
+    assertEquals(0, refused.getSuppressed().length);
     assertEquals(List.of("cache.refused"), names());
     Files.write(file(), filled(SIZE, 4));
     try (FileMemory memory = open(TOO_MUCH)) {
@@ -597,5 +605,108 @@ class FileMemoryTest {
       }
       Files.delete(file());
     }
+  }
+
+  @Test
+  void whatStaysInTheWayOfRoomIsToldWithTheReason() throws IOException {
+    NoRoomException refused = assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
+    assertEquals(0, refused.getSuppressed().length);
+    Files.createDirectory(aside());
+    refused = assertThrows(NoRoomException.class, () -> open(TOO_MUCH));
+    String reason = refused.getSuppressed()[0].getMessage();
+    assertTrue(reason.contains("remove " + aside()), reason);
+  }
+
+  /** Somebody has deleted it meanwhile. */
+  @Test
+  void whereTheSecondOfThreeRenamesFailsTheFirstIsUndone() throws IOException {
+    Files.write(file(), filled(SIZE / 2, 3));
+    Files.write(aside(), filled(SIZE, 4));
+    try (FileMemory memory = open(SIZE);
+        Logged log = new Logged(WarmCache.class)) {
+      assertFalse(
+          memory.takeBack(
+              region -> {
+                try {
+                  Files.delete(aside());
+                } catch (IOException e) {
+                  throw new IllegalStateException(e);
+                }
+                return true;
+              }));
+      String told = String.join("\n", log.lines());
+      assertTrue(told.contains("cannot be taken back"), told);
+      assertTrue(told.contains("the right to rename files in " + folder), told);
+      assertOwned(file());
+    }
+    assertEquals(List.of("cache"), names());
+    assertArrayEquals(filled(SIZE / 2, 3), Files.readAllBytes(file()));
+  }
+
+  /** The codec of an open may throw when all has been done to the files. */
+  @Test
+  void anOpenThatIsAbandonedLeavesTheFilesWithTheirNames() throws IOException {
+    for (boolean isThere : new boolean[] {true, false}) {
+      for (boolean takesBack : new boolean[] {true, false}) {
+        if (isThere) {
+          Files.write(file(), filled(SIZE / 2, 3));
+        }
+        Files.write(aside(), filled(SIZE, 4));
+        FileMemory memory = open(SIZE);
+        assertEquals(takesBack, memory.takeBack(region -> takesBack));
+        if (isThere && !takesBack) {
+          assertTrue(memory.setAside().isKept());
+        }
+        MemoryRegion region = memory.region();
+        IOException failure = new IOException();
+        memory.abandon(failure);
+        assertEquals(List.of(), List.of(failure.getSuppressed()));
+        assertThrows(IllegalStateException.class, () -> region.getLong(0));
+        assertEquals(isThere, Files.exists(file()));
+        if (isThere) {
+          assertFree(file());
+          assertArrayEquals(filled(SIZE / 2, 3), Files.readAllBytes(file()));
+          Files.delete(file());
+        }
+        if (takesBack || !isThere) { // else it has given way
+          assertArrayEquals(filled(SIZE, 4), Files.readAllBytes(aside()));
+        }
+        Files.deleteIfExists(aside());
+        assertEquals(List.of(), names());
+      }
+    }
+  }
+
+  /** Though this process, or another, may still have them open or mapped. */
+  @Test
+  void theMemoryOfDeletedFilesIsFreeAtOnce() throws IOException {
+    Files.write(aside(), filled(SIZE, 4));
+    try (FileMemory memory = open(SIZE);
+        FileChannel old = FileChannel.open(aside())) {
+      assertTrue(memory.discardAside());
+      assertEquals(0, old.size());
+    }
+    Files.delete(file());
+    Files.write(aside(), filled(SIZE, 4));
+    try (FileMemory memory = open(SIZE)) {
+      assertFalse(memory.takeBack(region -> false), "so that new memory is made");
+      try (FileChannel made = FileChannel.open(file())) {
+        assertEquals(SIZE, made.size());
+        assertTrue(memory.takeBack(region -> true));
+        assertEquals(0, made.size());
+      }
+    }
+    assertEquals(List.of("cache"), names());
+  }
+
+  /** A header is enough to be known as a cache's. */
+  @Test
+  void whatIsAsideAndHasNoMoreThanAHeaderGivesWay() throws IOException {
+    Files.write(aside(), filled(CacheFormat.HEADER_BYTES, 4));
+    Files.write(file(), filled(SIZE / 2, 3));
+    try (FileMemory memory = open(SIZE)) {
+      assertTrue(memory.setAside().isKept());
+    }
+    assertArrayEquals(filled(SIZE / 2, 3), Files.readAllBytes(aside()));
   }
 }

@@ -265,6 +265,15 @@ class KeptMemoryTest {
       assertEquals(0, memory.region().getLong(SIZE - 8));
       assertTrue(memory.origin().isWarm());
     }
+    leave("cache.refused", SIZE - CacheFormat.TRAILER_BYTES, 3);
+    rename("cache", "full");
+    rename("cache.refused", "cache");
+    kept(SIZE).close();
+    try (Handover handover = handover(Duration.ofSeconds(60));
+        Kept kept = handover.find("cache").orElseThrow()) {
+      assertEquals(SIZE, kept.memory().size());
+      assertTrue(kept.memory().allocated() > 4096, "the trailer has its memory");
+    }
   }
 
   @Test
@@ -453,6 +462,7 @@ class KeptMemoryTest {
         assertEquals(2, log.lines().size(), "" + log.lines());
         String busy = log.lines().get(0);
         assertTrue(busy.startsWith("WARNING 'cache.refused' cannot be had: "), busy);
+        assertTrue(busy.endsWith("old memory cannot be set aside, nor taken back"), busy);
         assertTrue(busy.contains("process " + ProcessHandle.current().pid()), busy);
         assertTrue(
             cache
@@ -596,7 +606,61 @@ class KeptMemoryTest {
 
   @Test
   void withoutRoomAndWithNothingAsideNothingIsMade() throws IOException {
-    assertThrows(NoRoomException.class, () -> kept(TOO_MUCH));
+    NoRoomException refused = assertThrows(NoRoomException.class, () -> kept(TOO_MUCH));
+    assertTrue(refused.getMessage().contains("'cache'"), refused.getMessage());
     assertKept(null, null, null);
+  }
+
+  /** The codec of an open may throw when all has been done to what is kept. */
+  @Test
+  void anOpenThatIsAbandonedLeavesWhatWasKept() throws IOException {
+    abandon(kept(SIZE));
+    assertKept(null, null, null);
+    leave("cache.refused", SIZE, 4);
+    KeptMemory memory = kept(SIZE);
+    assertTrue(memory.takeBack(region -> true));
+    abandon(memory);
+    assertKept(null, 4L, null);
+    leave("cache", 2 * SIZE, 3);
+    memory = kept(SIZE);
+    assertTrue(memory.takeBack(region -> true));
+    abandon(memory);
+    assertKept(3L, 4L, null);
+    discard("cache.refused");
+    memory = kept(SIZE);
+    assertTrue(memory.setAside().isKept());
+    abandon(memory);
+    assertKept(3L, null, null);
+  }
+
+  private static void abandon(KeptMemory memory) {
+    MemoryRegion region = memory.region();
+    IOException failure = new IOException();
+    memory.abandon(failure);
+    assertEquals(List.of(), List.of(failure.getSuppressed()));
+    assertClosed(region);
+  }
+
+  @Test
+  void newMemoryIsNotSetAsideForWhatIsTakenBack() throws IOException {
+    leave("cache.refused", SIZE, 4);
+    try (KeptMemory memory = kept(SIZE)) {
+      assertFalse(memory.takeBack(region -> false));
+      assertTrue(memory.takeBack(region -> true));
+    }
+    assertKept(4L, null, null);
+  }
+
+  @Test
+  void memoryOfNoMoreThanAHeaderSaysItsBoot() throws IOException {
+    try (Handover handover = handover(Duration.ofSeconds(60));
+        Kept kept =
+            handover.make("cache", MemFdOptions.named("cache").size(CacheFormat.HEADER_BYTES));
+        MemoryRegion memory = kept.memory().map()) {
+      memory.putLong(CacheFormat.BOOT_AT, 77);
+    }
+    try (KeptMemory memory = kept(KeptMemory.AS_KEPT)) {
+      assertEquals(Start.Kind.WARM_AFTER_KEXEC, memory.origin().kind());
+    }
   }
 }

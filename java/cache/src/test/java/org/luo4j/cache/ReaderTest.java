@@ -5,19 +5,27 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.luo4j.MemoryRegion;
+import org.luo4j.OwnedFile;
 
 /** What lookups make of entries that are whole, damaged, dead and expired, in unguarded memory. */
 class ReaderTest {
@@ -259,5 +267,280 @@ class ReaderTest {
     given[0].get(bytes);
     assertArrayEquals(Scene.value(7, 47), bytes);
     assertTrue(given[0].isReadOnly());
+  }
+
+  // ---- overwrites, memory that is gone ----
+
+  private static long mark(MemoryRegion region) {
+    return CacheFormat.markAt(region.size());
+  }
+
+  @Test
+  void overwritesAreAwaitedUnlessTheMemoryIsGone() throws InterruptedException {
+    Reader reader = scene.reader;
+    Pins.Pin held = reader.pins.hold(3);
+    Thread waiting = new Thread(reader::awaitOverwrites);
+    waiting.start();
+    waiting.join(20);
+    assertTrue(waiting.isAlive());
+    held.held = 0;
+    waiting.join(10_000);
+    assertFalse(waiting.isAlive());
+    reader.pins.hold(3);
+    scene.region.putLong(mark(scene.region), 0);
+    reader.awaitOverwrites(); // who holds it may have ended by the error of a fault
+  }
+
+  @Test
+  void nothingIsSaidOfMemoryThatIsGone() {
+    CacheImage.Item item = item("key7");
+    CacheImage.Item dead = item("key8");
+    Reader reader = scene.reader;
+    assertEquals(20, reader.entries());
+    assertTrue(reader.liveBytes() >= 20 * 64, "bytes: " + reader.liveBytes());
+    scene.region.putInt(dead.at(), 0);
+    scene.region.putLong(mark(scene.region), 0);
+    assertThrows(MemoryLostException.class, () -> scene.get("key7"));
+    assertThrows(MemoryLostException.class, () -> scene.get("none"));
+    assertThrows(MemoryLostException.class, reader::entries);
+    assertThrows(MemoryLostException.class, reader::liveBytes);
+    assertThrows(MemoryLostException.class, () -> reader.entryAt(item.place()));
+    assertThrows(MemoryLostException.class, () -> reader.entryAt(dead.place()));
+    assertThrows(MemoryLostException.class, () -> reader.nextSlot(0));
+    assertThrows(MemoryLostException.class, () -> reader.verify(dead.place()));
+    assertThrows(
+        MemoryLostException.class, () -> reader.checkWritten(item.at(), Entry.bytes(4, 47)));
+  }
+
+  /** The JVM's error of an access, where nothing guards the memory. */
+  @Test
+  void theErrorOfAFaultIsToldAsMemoryThatIsGone() {
+    long place = item("key7").place();
+    boolean[] fails = new boolean[1];
+    Memory failing =
+        new Memory(scene.region) {
+          @Override
+          ByteBuffer slice(long offset) {
+            if (fails[0]) {
+              throw new InternalError();
+            }
+            return super.slice(offset);
+          }
+        };
+    Reader reader = new Reader(failing, LAYOUT, new CacheClock(failing, () -> 0), false);
+    fails[0] = true;
+    byte[] key = Scene.bytes("key7");
+    assertThrows(MemoryLostException.class, () -> reader.get(key, scene.hash("key7")));
+    assertThrows(MemoryLostException.class, () -> reader.entryAt(place));
+    assertThrows(MemoryLostException.class, () -> reader.verify(place));
+    assertThrows(MemoryLostException.class, () -> reader.nextSlot(0));
+    assertThrows(MemoryLostException.class, reader::entries);
+    for (int i = 0; i < 3; i++) {
+      assertTrue(reader.pins.advance(), "nobody is pinned");
+    }
+  }
+
+  @Test
+  void anEntryOfAnotherKeysSlotIsDamagedAndADeadOneIsNot() {
+    CacheImage.Item item = item("key7");
+    CacheImage.Item dead = item("key8");
+    scene.region.putInt(dead.at(), 0);
+    assertNull(scene.reader.entryAt(dead.place()));
+    assertEquals(0, corrupt());
+    long empty = LAYOUT.index();
+    while (scene.memory.getLong(empty) != 0) {
+      empty += 8;
+    }
+    assertNull(scene.reader.entryAt(empty));
+    scene.memory.putLong(empty, item.slot() ^ 1L << 63);
+    assertNull(scene.reader.entryAt(empty));
+    assertEquals(1, corrupt());
+  }
+
+  // ---- memory that is guarded, where there is native code: values are not verified ----
+
+  /** The scene's memory as the next process has it, which does something at one of its accesses. */
+  private final class Guarded implements AutoCloseable {
+    private final MemoryRegion region;
+    private final Reader reader;
+    private final Writer writer;
+    private int access = -1;
+    private Runnable interruption = () -> {};
+
+    Guarded() throws IOException {
+      Path file = folder.resolve("guarded");
+      Files.write(file, scene.image().bytes());
+      try (OwnedFile owned = OwnedFile.openExisting(file, Duration.ZERO, false)) {
+        region = owned.map();
+      }
+      if (!region.absorbFaults()) {
+        region.free();
+        abort("there is no native code, which guards memory");
+      }
+      Memory memory =
+          new Memory(region) {
+            @Override
+            ByteBuffer slice(long offset) {
+              if (access-- == 0) {
+                interruption.run();
+              }
+              return super.slice(offset);
+            }
+          };
+      reader = new Reader(memory, LAYOUT, new CacheClock(memory, () -> 0), true);
+      writer = new Writer(reader, LAYOUT);
+      reader.countOpening();
+    }
+
+    byte[] get(String key) {
+      return reader.get(Scene.bytes(key), scene.hash(key));
+    }
+
+    void put(String key, byte[] value) {
+      byte[] bytes = Scene.bytes(key);
+      writer.put(bytes, scene.hash(key), value, 0, Entry.check(bytes, value, 0));
+    }
+
+    Object read(String key, Function<ByteBuffer, Object> function) {
+      return reader.read(Scene.bytes(key), scene.hash(key), function);
+    }
+
+    long at(String key) {
+      Reader.Found found = new Reader.Found();
+      assertTrue(reader.find(Scene.bytes(key), scene.hash(key), found));
+      return found.at;
+    }
+
+    /** Whether two periods have begun, so that what was dead may be written over. */
+    boolean hasPassed() {
+      return reader.pins.advance() && reader.pins.advance();
+    }
+
+    @Override
+    public void close() {
+      reader.memory.close();
+      region.free();
+    }
+  }
+
+  /** At each access of the lookup, one at a time, the key gets another value. */
+  @Test
+  void aLookupThatIsHeldUpGivesTheOldValueOrTheNewOne() throws IOException {
+    try (Guarded guarded = new Guarded()) {
+      assertHeldUp(guarded, true);
+      assertHeldUp(guarded, false);
+      guarded.interruption = guarded::hasPassed;
+      guarded.access = 0;
+      assertNull(guarded.get("none"));
+    }
+  }
+
+  private static void assertHeldUp(Guarded guarded, boolean forLong) {
+    int accesses = 0;
+    do {
+      byte[] old = Scene.value(accesses, 47);
+      byte[] fresh = Scene.value(1000 + accesses, 47);
+      guarded.put("key7", old);
+      long at = guarded.at("key7");
+      guarded.interruption =
+          () -> {
+            guarded.put("key7", fresh);
+            if (forLong && guarded.hasPassed()) {
+              guarded.region.put(at + 12 + 4, new byte[47]); // another's
+            }
+          };
+      guarded.access = accesses++;
+      byte[] seen = guarded.get("key7");
+      assertTrue(
+          Arrays.equals(seen, old) || Arrays.equals(seen, fresh),
+          "access " + accesses + ": " + Arrays.toString(seen));
+    } while (guarded.access < 0);
+    assertTrue(accesses > 4, "accesses: " + accesses);
+  }
+
+  @Test
+  void aLookupWhoseMemoryIsGoneMeanwhileGivesNone() throws IOException {
+    try (Guarded guarded = new Guarded()) {
+      for (boolean passes : new boolean[] {true, false}) {
+        guarded.interruption =
+            () -> {
+              guarded.region.putLong(mark(guarded.region), 0);
+              if (passes) {
+                guarded.hasPassed();
+              }
+            };
+        int accesses = 0;
+        while (true) {
+          guarded.region.putLong(mark(guarded.region), CacheFormat.MARK);
+          guarded.access = accesses++;
+          try {
+            assertArrayEquals(Scene.value(7, 47), guarded.get("key7"));
+            break;
+          } catch (MemoryLostException e) {
+            assertTrue(guarded.access < 0);
+          }
+        }
+        assertTrue(accesses > 3, "accesses: " + accesses);
+      }
+    }
+  }
+
+  @Test
+  void aFunctionReadsInPlaceUnlessTheMemoryIsGoneByThen() throws IOException {
+    try (Guarded guarded = new Guarded()) {
+      assertEquals(47, guarded.read("key7", ByteBuffer::remaining));
+      assertNull(guarded.read("none", value -> 1));
+      IllegalArgumentException own = new IllegalArgumentException();
+      Function<ByteBuffer, Object> throwing =
+          value -> {
+            throw own;
+          };
+      assertSame(
+          own, assertThrows(IllegalArgumentException.class, () -> guarded.read("key7", throwing)));
+      Runnable lose = () -> guarded.region.putLong(mark(guarded.region), 0);
+      assertThrows(
+          MemoryLostException.class,
+          () ->
+              guarded.read(
+                  "key7",
+                  value -> {
+                    lose.run();
+                    return 1;
+                  }));
+      assertThrows(MemoryLostException.class, () -> guarded.read("none", value -> 1));
+      assertThrows(MemoryLostException.class, () -> guarded.get("none"));
+      guarded.region.putLong(mark(guarded.region), CacheFormat.MARK);
+      MemoryLostException lost =
+          assertThrows(
+              MemoryLostException.class,
+              () ->
+                  guarded.read(
+                      "key7",
+                      value -> {
+                        lose.run();
+                        throw own;
+                      }));
+      assertSame(own, lost.getCause());
+    }
+  }
+
+  /** Where it is guarded: what was whole once is not read once more at each lookup. */
+  @Test
+  void anEntryOfAnEarlierProcessIsVerifiedOnceWhereTheMemoryIsGuarded() throws IOException {
+    try (Guarded guarded = new Guarded()) {
+      CacheImage.Item item = item("key7");
+      CacheImage.Item damaged = item("key8");
+      assertArrayEquals(Scene.value(7, 47), guarded.get("key7"));
+      for (CacheImage.Item each : List.of(item, damaged)) {
+        int at = each.at() + 30;
+        guarded.region.putByte(at, (byte) (guarded.region.getByte(at) ^ 1));
+      }
+      assertTrue(guarded.reader.isTrusted(item.slot(), item.at()));
+      assertFalse(guarded.reader.isTrusted(damaged.slot(), damaged.at()));
+      assertNull(guarded.get("key8"));
+      assertEquals(1, guarded.reader.corrupt.sum());
+      assertNull(guarded.read("key8", value -> 1));
+      assertEquals(2, guarded.reader.corrupt.sum());
+    }
   }
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -11,15 +13,21 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.MemoryRegion;
+import org.luo4j.testing.Logged;
 
 class WriterTest {
 
   private static final byte[] KEY = {1, 2, 3};
+  private static final CacheFormat.Layout LAYOUT = CacheFormat.Layout.of(64 << 10, 64);
 
   @TempDir Path folder;
   private MemoryRegion region;
@@ -29,7 +37,7 @@ class WriterTest {
 
   @BeforeEach
   void open() throws IOException {
-    CacheFormat.Layout layout = CacheFormat.Layout.of(64 << 10, 64);
+    CacheFormat.Layout layout = LAYOUT;
     try (FileChannel file =
         FileChannel.open(
             folder.resolve("cache"),
@@ -174,7 +182,7 @@ class WriterTest {
   @Test
   void aFewPlacesAreLookedAtForOneOfTheSize() {
     for (int others : new int[] {15, 16}) {
-      writer = new Writer(reader, CacheFormat.Layout.of(64 << 10, 64)); // keeps none
+      writer = new Writer(reader, LAYOUT); // keeps none
       writer.remove(KEY, hash, RemovalCause.EXPLICIT);
       put(KEY, value(0));
       long place = position(KEY);
@@ -217,5 +225,167 @@ class WriterTest {
         writer.overwrites().tryPut(KEY, hash, value(2), 5, reader.clock.base() + 1, 0),
         "an expiry of another base");
     assertTrue(overwrite(2));
+  }
+
+  // ---- changes that an Error ends, and what a reader holds ----
+
+  private static final class Injected extends Error {
+    private static final long serialVersionUID = 1;
+  }
+
+  private static Set<String> keys(Scene scene) {
+    return scene.image().contents().keySet();
+  }
+
+  /** After each store of each kind of change: all is counted, and changes go on. */
+  @Test
+  void aChangeThatAnErrorEndsAnywhereIsFinished() throws IOException {
+    List<Consumer<Scene>> changes =
+        List.of(
+            scene -> scene.put("fresh", Scene.value(1, 40)),
+            scene -> scene.put("key7", Scene.value(1, 60)),
+            scene -> scene.remove("key7"),
+            scene -> scene.writer.clear());
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT)) {
+      for (Consumer<Scene> change : changes) {
+        boolean isOver = false;
+        for (int store = 0; !isOver; store++) {
+          for (int i = 0; i < 20; i++) {
+            scene.put("key" + i, Scene.value(i, 40 + i));
+          }
+          scene.remove("fresh");
+          scene.memory.record();
+          scene.memory.interrupt(
+              store,
+              () -> {
+                throw new Injected();
+              });
+          try {
+            change.accept(scene);
+            isOver = true;
+          } catch (Injected e) {
+            scene.writer.finishFailed();
+          }
+          scene.memory.interrupt(-1, () -> {});
+          scene.image().checkCounts();
+          scene.image().checkNothingUnderWay();
+          scene.image().walk();
+          assertEquals(0, scene.image().word(CacheFormat.RECOUNT_AT));
+          assertEquals(scene.reader.entries(), keys(scene).size());
+        }
+      }
+      assertEquals(Set.of(), keys(scene));
+    }
+  }
+
+  /** A put that finds no memory, as a reader holds it, leaves no old value, and is told. */
+  @Test
+  void whatAReaderKeepsFromBeingPutIsDroppedAndTold() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT);
+        Logged log = new Logged(WarmCache.class)) {
+      scene.put("old", Scene.value(1, 40));
+      Pins.Pin pin = scene.reader.pins.enter();
+      Thread.currentThread().interrupt();
+      int puts = 0;
+      while (scene.writer.dropped() == 0) {
+        scene.get("old"); // so that it is not evicted
+        scene.put("key" + puts++, Scene.value(1, 1000));
+      }
+      assertTrue(Thread.interrupted(), "it stays set");
+      assertEquals(List.of(), log.lines().stream().filter(line -> !line.contains("read")).toList());
+      assertEquals(1, log.lines().size());
+      assertNull(scene.get("key" + (puts - 1)));
+      assertArrayEquals(Scene.value(1, 40), scene.get("old"));
+      List<String> told = new ArrayList<>();
+      scene.writer.onRemoval(
+          (key, value, cause) -> told.add(new String(key, US_ASCII) + value.length + cause));
+      String last = "key" + (puts - 2); // in the small ring, which has no room
+      assertArrayEquals(Scene.value(1, 1000), scene.get(last));
+      scene.put(last, Scene.value(2, 2000));
+      assertEquals(List.of(last + "1000REPLACED", last + "2000SIZE"), told);
+      assertEquals(2, scene.writer.dropped());
+      assertNull(scene.get(last));
+      assertEquals(1, log.lines().size(), "told once");
+      scene.image().checkCounts();
+      pin.held = 0;
+      scene.put(last, Scene.value(3, 2000));
+      assertArrayEquals(Scene.value(3, 2000), scene.get(last));
+      assertEquals(2, scene.writer.dropped());
+    }
+  }
+
+  // ---- which entries stay ----
+
+  private static boolean isInMain(Scene scene, String key) {
+    return (scene.image().item(key).slot() & Index.MAIN_BIT) != 0;
+  }
+
+  @Test
+  void whatWasUsedOrComesBackGoesToTheMainRing() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT)) {
+      scene.put("used", Scene.value(1, 40));
+      scene.get("used");
+      scene.get("used");
+      assertFalse(isInMain(scene, "used"));
+      for (int i = 0; i < 200; i++) {
+        scene.put("key" + i, Scene.value(i, 500));
+      }
+      assertTrue(isInMain(scene, "used"));
+      assertEquals(1, scene.image().item("used").slot() >>> Index.USES_SHIFT & 3, "one use less");
+      assertTrue(scene.writer.evictions() > 0);
+      assertEquals(201, scene.reader.entries() + scene.writer.evictions());
+      scene.put("key199x", Scene.value(1, 500));
+      assertFalse(isInMain(scene, "key199x"), "it is new");
+      int last = 199;
+      while (scene.get("key" + last) != null) {
+        last--;
+      }
+      scene.put("key" + last, Scene.value(1, 500));
+      assertTrue(isInMain(scene, "key" + last), "it was evicted not long ago");
+    }
+  }
+
+  @Test
+  void someAreRemovedAtATime() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT)) {
+      for (int i = 0; i < 300; i++) {
+        scene.put("key" + i, Scene.value(i, 20));
+      }
+      long from = scene.layout.index();
+      long entries = scene.reader.entries();
+      long inFirst =
+          scene.image().items().stream().filter(item -> item.place() < from + 8 * 64).count();
+      assertEquals(from + 8 * 64, scene.writer.removeSome(from));
+      assertEquals(entries - inFirst, scene.reader.entries());
+      long end = from + 8 * scene.reader.index.slots();
+      assertEquals(end, scene.writer.removeSome(end - 16), "not beyond the index");
+    }
+    CacheFormat.Layout large = CacheFormat.Layout.of(16 << 20, 1 << 20);
+    try (Scene scene = new Scene(folder.resolve("large"), large)) {
+      for (int i = 0; i < 8; i++) {
+        scene.put("key" + i, Scene.value(i, 600_000));
+      }
+      scene.writer.removeSome(large.index());
+      assertEquals(6, scene.reader.entries(), "those of one MiB and a bit more");
+    }
+  }
+
+  @Test
+  void aRemovalIsRefusedWhereTheSlotIsAnother() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT)) {
+      byte[] key = Scene.bytes("key");
+      long seen = scene.writer.slotOf(key, scene.hash("key"));
+      assertTrue(scene.writer.tryRemove(key, scene.hash("key"), seen), "there is none");
+      scene.put("key", Scene.value(1, 40));
+      assertFalse(scene.writer.tryRemove(key, scene.hash("key"), seen));
+      seen = scene.writer.slotOf(key, scene.hash("key"));
+      scene.put("key", Scene.value(2, 50));
+      assertFalse(scene.writer.tryRemove(key, scene.hash("key"), seen));
+      assertArrayEquals(Scene.value(2, 50), scene.get("key"));
+      seen = scene.writer.slotOf(key, scene.hash("key"));
+      assertTrue(scene.writer.tryRemove(key, scene.hash("key"), seen));
+      assertFalse(scene.writer.tryRemove(key, scene.hash("key"), seen), "it was removed before");
+      assertFalse(scene.remove("key"));
+    }
   }
 }
