@@ -291,10 +291,10 @@ class FileMemoryTest {
     assertSame(failure, assertThrows(IOException.class, () -> failing(failure, true)));
     assertFree(file());
     Files.write(file(), new byte[0]);
-    assertSame(failure, assertThrows(IOException.class, () -> failing(failure)));
+    assertSame(failure, assertThrows(IOException.class, () -> failing(failure, true)));
     assertEquals(0, Files.size(file()), "it is as it was");
     Files.delete(file());
-    assertSame(failure, assertThrows(IOException.class, () -> failing(failure)));
+    assertSame(failure, assertThrows(IOException.class, () -> failing(failure, true)));
     assertFalse(Files.exists(file()));
     assertThrows(
         NoSuchFileException.class,
