@@ -170,18 +170,12 @@ final class CacheClock {
 
   // ---- expiry ----
 
-  /** As {@link #isPast(int, long)}, for who holds off a new base: a stripe or the write lock. */
-  boolean isPast(int expiry) {
-    return isPast(expiry, base);
-  }
-
   /**
-   * Whether an entry of an expiry, which is not 0, has expired.
-   *
-   * @param since the base, as it was before the entry was looked for: where it has changed since,
-   *     the answer is of no meaning
+   * Whether an entry of an expiry, which is not 0, has expired. All that can expire is removed
+   * before the base is renewed: who finds one that has not looks whether it is still there.
    */
-  boolean isPast(int expiry, long since) {
+  boolean isPast(int expiry) {
+    long since = base;
     return time() - since >= millis(expiry);
   }
 

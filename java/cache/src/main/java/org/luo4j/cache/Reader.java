@@ -303,7 +303,6 @@ final class Reader {
     long tag = Index.tag(hash);
     while (true) {
       int before = index.moves();
-      long base = clock.base();
       boolean again = false;
       long bucket = index.first(hash);
       for (int choice = 0; choice < 2; choice++) {
@@ -328,13 +327,13 @@ final class Reader {
             }
             int expiry = (int) (header >>> 32);
             if (expiry != 0) {
-              boolean isPast = clock.isPast(expiry, base);
-              if (clock.base() != base) {
-                again = true; // it may have been made by the one or the other
-                continue;
-              }
-              if (isPast) {
+              if (clock.isPast(expiry)) {
                 return ABSENT;
+              }
+              if (hasChanged(slots, i, slot)) {
+                again =
+                    true; // removed before the clock's base was renewed, by which it looks alive
+                continue;
               }
             }
             if ((slot & USES_MASK) != USES_MASK) {
@@ -414,7 +413,6 @@ final class Reader {
     Pins.Pin pin = pins.enter();
     try {
       while (true) {
-        long base = clock.base();
         long slot = memory.getLongAcquire(place);
         if (slot == EMPTY) {
           return null;
@@ -424,11 +422,13 @@ final class Reader {
         if (alive && isTrusted(slot, at) && index.isPlaceOf(place, slot, hash(at))) {
           Copy copy = copy(at);
           memory.checkSound();
-          boolean isPast = copy.expiry != 0 && clock.isPast(copy.expiry, base);
-          if (clock.base() != base) {
-            continue;
+          if (isPast(copy.expiry)) {
+            return null;
           }
-          return isPast ? null : copy;
+          if (copy.expiry == 0 || !hasChanged(memory.slice(place), Memory.index(place), slot)) {
+            return copy;
+          }
+          continue; // as in locate
         }
         if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
           memory.checkSound();
