@@ -50,6 +50,12 @@ interface CacheMemory extends Closeable {
         : Entry.hash(clock.split(" ", 2)[0].getBytes(StandardCharsets.US_ASCII), 0);
   }
 
+  /** Whether memory was opened last in a boot, as far as is known. */
+  static boolean isOfBoot(long boot, MemoryRegion found) {
+    long last = found.size() < CacheFormat.HEADER_BYTES ? 0 : found.getLong(CacheFormat.BOOT_AT);
+    return last == 0 || boot == 0 || last == boot;
+  }
+
   /**
    * Allocates what the memory lacks. Called when it is known which memory is the cache's, and
    * before it is written to.

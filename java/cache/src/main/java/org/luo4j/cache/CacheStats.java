@@ -7,10 +7,10 @@ package org.luo4j.cache;
  * WarmCache#getIfPresent}, {@link WarmCache#read}, {@link WarmCache#get} and the map's {@code
  * computeIfAbsent}. Other methods of the map count none.
  *
- * <p>A lookup that throws counts too, if it has looked: one whose function or loader throws, as if
- * that had returned; one whose value's codec throws, which found no value, is a miss. None is
- * counted where the key's codec throws, or the cache is closed or has lost its memory. Loads, and
- * those that failed, are not counted of their own: each was a miss.
+ * <p>A lookup that throws is counted too. Where its function or loader throws, it is counted as if
+ * that had returned. Where the codec of its value throws, it is a miss. It is not counted where the
+ * codec of its key throws, or where the cache is closed or has lost its memory. There is no count
+ * of loads, nor of those that failed: each was a miss.
  *
  * @param hits lookups that found a value, or got that of another thread's loader
  * @param misses lookups that found none; where there was a loader, it was called

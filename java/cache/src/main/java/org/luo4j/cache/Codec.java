@@ -18,9 +18,9 @@ import java.util.function.Function;
  * </ul>
  *
  * <p>A codec must not use caches. The map's and other changes that return the old value decode it
- * while they hold the cache's lock: a codec that loads a key then, or changes its own cache, gets
- * an IllegalStateException, and the change is not made; one that waits for another cache, whose
- * loader waits for this one, hangs until the cache is closed.
+ * while they hold the cache's lock. A codec that loads a key then, or changes its own cache, gets
+ * an IllegalStateException, and the change is not made. A codec may also wait for another cache.
+ * Where a loader of that one waits for this cache, both hang until the cache is closed.
  *
  * <p>Any thread uses a codec, several at a time; one that needs a thing of one thread, such as a
  * Kryo, has one for each thread. Lookups call {@link #encode} for the key and {@link #decode} for

@@ -48,8 +48,7 @@ record CodecNames(String keys, String values) {
     }
     String wrong = wrong(name);
     if (wrong == null && isHash(name) && !(codec instanceof Codecs.Raw)) {
-      wrong =
-          "the name '" + name + "' stands for a name that is not known: choose one that is a word";
+      wrong = quoted(name) + "stands for a name that is not known: choose one that is a word";
     }
     if (wrong != null) {
       throw new IllegalStateException(whose + wrong);

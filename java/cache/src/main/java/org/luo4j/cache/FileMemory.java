@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.LuoException;
@@ -21,7 +22,7 @@ import org.luo4j.OwnedFile;
  *
  * <p>A side file is moved, replaced or deleted only where it is known to be the cache's: an
  * ordinary file of this user that no process has open, with the mark of a cache in its first word.
- * What is not stays as it is, and stops no service.
+ * Any other file of these names stays as it is, and the cache opens without it.
  *
  * <p>Not final, so that a test can have a step fail.
  */
@@ -36,6 +37,7 @@ class FileMemory implements CacheMemory {
   private final Path file;
   private final Path aside;
   private final Path swap;
+  private final long boot = CacheMemory.boot();
   private final OpenUndo undo = new OpenUndo();
   private OwnedFile owned;
   private @Nullable MemoryRegion region;
@@ -105,13 +107,14 @@ class FileMemory implements CacheMemory {
     OwnedFile swapped = null;
     try {
       swapped = ownMarked(swap);
-      if (isDropped(swapped) && isThere(aside)) {
-        discard(swapped); // other memory has been set aside in its place
-      } else if (!isThere(aside)) {
-        if (isDropped(swapped)) {
+      boolean isDropped = isDropped(swapped);
+      if (!isThere(aside)) {
+        if (isDropped) {
           setDropped(swapped, 0);
         }
         swapped.moveTo(aside); // the last of three renames was missing
+      } else if (isDropped) {
+        discard(swapped); // other memory has been set aside in its place
       } else if (owned.size() == 0) {
         undoSwap(swapped); // the first one was made, and the file is new
       } else {
@@ -132,26 +135,30 @@ class FileMemory implements CacheMemory {
     }
   }
 
-  /** Whether a file has the name {@code .swap} as it was set aside, and other memory is to be. */
-  private static boolean isDropped(OwnedFile side) throws IOException {
-    MemoryRegion region = side.map();
+  /** What a function finds, or changes, in the memory of a file. */
+  private static <T> T in(OwnedFile file, Function<MemoryRegion, T> function) throws IOException {
+    MemoryRegion region = file.map();
     try {
-      return region.getLong(CacheFormat.DROPPED_AT) == CacheFormat.DROPPED;
+      return function.apply(region);
     } finally {
       region.free();
     }
   }
 
+  /** Whether a file has the name {@code .swap} as it was set aside, and other memory is to be. */
+  private static boolean isDropped(OwnedFile side) throws IOException {
+    return in(side, memory -> memory.getLong(CacheFormat.DROPPED_AT) == CacheFormat.DROPPED);
+  }
+
   /** Returns what was there before. */
   private static long setDropped(OwnedFile side, long dropped) throws IOException {
-    MemoryRegion region = side.map();
-    try {
-      long before = region.getLong(CacheFormat.DROPPED_AT);
-      region.putLongVolatile(CacheFormat.DROPPED_AT, dropped);
-      return before;
-    } finally {
-      region.free();
-    }
+    return in(
+        side,
+        memory -> {
+          long before = memory.getLong(CacheFormat.DROPPED_AT);
+          memory.putLongVolatile(CacheFormat.DROPPED_AT, dropped);
+          return before;
+        });
   }
 
   private void undoSwap(OwnedFile swapped) throws IOException {
@@ -206,7 +213,7 @@ class FileMemory implements CacheMemory {
     OwnedFile found = ownSide(side);
     boolean isMarked = false;
     try {
-      isMarked = isMarked(found);
+      isMarked = found.size() >= CacheFormat.HEADER_BYTES && in(found, CacheFormat::isMarked);
     } finally {
       if (!isMarked) {
         found.close();
@@ -218,30 +225,9 @@ class FileMemory implements CacheMemory {
     return found;
   }
 
-  private static boolean isUnmade(OwnedFile found) throws IOException {
-    MemoryRegion region = found.map();
-    try {
-      return CacheFormat.isUnmade(region);
-    } finally {
-      region.free();
-    }
-  }
-
-  private static boolean isMarked(OwnedFile found) throws IOException {
-    if (found.size() < CacheFormat.HEADER_BYTES) {
-      return false;
-    }
-    MemoryRegion region = found.map();
-    try {
-      return CacheFormat.isMarked(region);
-    } finally {
-      region.free();
-    }
-  }
-
   private void find() throws IOException {
     long found = owned.size();
-    if (found != size && found >= CacheFormat.HEADER_BYTES && isUnmade(owned)) {
+    if (found != size && found >= CacheFormat.HEADER_BYTES && in(owned, CacheFormat::isUnmade)) {
       owned.clear(); // a killed process made it, of another size
       found = 0;
     }
@@ -271,11 +257,7 @@ class FileMemory implements CacheMemory {
 
   @Override
   public @Nullable String refuse(MemoryRegion found) {
-    long boot = CacheMemory.boot();
-    long last = found.getLong(CacheFormat.BOOT_AT);
-    return last == 0
-            || boot == 0
-            || last == boot
+    return CacheMemory.isOfBoot(boot, found)
             || found.getLong(CacheFormat.STATE_AT) == CacheFormat.CLOSED
         ? null
         : "the old memory was open when its machine stopped: on a disk its pages may be of"
@@ -284,7 +266,7 @@ class FileMemory implements CacheMemory {
 
   @Override
   public void opened() {
-    region().putLong(CacheFormat.BOOT_AT, CacheMemory.boot());
+    region().putLong(CacheFormat.BOOT_AT, boot);
   }
 
   @Override

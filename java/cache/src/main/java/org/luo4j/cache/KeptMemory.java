@@ -189,16 +189,12 @@ final class KeptMemory implements CacheMemory {
         switch (from.origin()) {
           case NEW -> Start.Kind.COLD;
           case KEXEC -> Start.Kind.WARM_AFTER_KEXEC;
-          case KEPT ->
-              isOfThisBoot(found) ? Start.Kind.WARM_AFTER_RESTART : Start.Kind.WARM_AFTER_KEXEC;
+          case KEPT -> // the same memfd after a restart and after a kexec
+              CacheMemory.isOfBoot(boot, found)
+                  ? Start.Kind.WARM_AFTER_RESTART
+                  : Start.Kind.WARM_AFTER_KEXEC;
         };
     return new Start(kind, from.how());
-  }
-
-  /** Systemd and an agent hand the same memfd back after a restart and after a kexec. */
-  private boolean isOfThisBoot(MemoryRegion found) {
-    long last = found.size() < CacheFormat.HEADER_BYTES ? 0 : found.getLong(CacheFormat.BOOT_AT);
-    return last == 0 || boot == 0 || last == boot;
   }
 
   @Override

@@ -14,8 +14,9 @@ public enum OnRefusal {
    * then: those too that were replaced or removed in the new memory meanwhile. Where that matters,
    * call {@link WarmCache#discardRefused} after the change. One memory is set aside for a cache:
    * the one before is deleted, and the last one too where there is no room for both. Memory that
-   * cannot be set aside is written over, as where another process has the memory of that name, or a
-   * file of that name is no cache's; such a file stays as it is. A WARNING says so.
+   * cannot be set aside is written over, and a WARNING says so. That is so where another process
+   * has the memory of that name open, or where a file of that name is no cache's. Such a file
+   * stays.
    */
   KEEP,
   /** It is written over: the cache starts cold in its place. */

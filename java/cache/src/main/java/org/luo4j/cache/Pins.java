@@ -129,7 +129,7 @@ final class Pins {
       throw Memory.closed();
     }
     Pin pin = free(present + 1);
-    // From here on no call, whose stack might have ended, as the caller has no pin to give back.
+    // No call from here on: if the stack ended in it, nobody would give the pin back.
     while (period != present) { // one has begun meanwhile, which did not wait for the pin
       present = period;
       if (present >= ENDED) {

@@ -330,9 +330,9 @@ final class Reader {
               if (clock.isPast(expiry)) {
                 return ABSENT;
               }
+              // Removed before the clock's base was renewed, it would look alive by the new one.
               if (hasChanged(slots, i, slot)) {
-                again =
-                    true; // removed before the clock's base was renewed, by which it looks alive
+                again = true;
                 continue;
               }
             }

@@ -1105,7 +1105,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private void put(K key, V value, long ageMillis) {
     long base;
     do {
-      base = reader.clock.base();
+      base = ageMillis == 0 ? 0 : reader.clock.base();
     } while (!putExpiring(key, value, expiry(ageMillis), base));
   }
 
