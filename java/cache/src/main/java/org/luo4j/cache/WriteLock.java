@@ -45,8 +45,8 @@ final class WriteLock {
   private static final class Waiter {
     private final Thread thread = Thread.currentThread();
 
-    /** Whether it has left the queue. */
-    private volatile boolean isCalled;
+    /** Whether the wait has ended; a store, which needs no stack as leaving the queue does. */
+    private volatile boolean isOver;
   }
 
   /** Takes the lock if it is free; a thread that has it does not get it again. */
@@ -58,7 +58,7 @@ final class WriteLock {
     return owner == Thread.currentThread();
   }
 
-  /** Whether threads sleep until they get the lock. */
+  /** Whether threads wait for the lock: they sleep, or have been woken and do not have it yet. */
   boolean hasWaiters() {
     return !waiters.isEmpty();
   }
@@ -97,13 +97,10 @@ final class WriteLock {
         }
         LockSupport.parkNanos(this, left);
         interrupted |= Thread.interrupted(); // which would make the next pause none
-        if (waiter.isCalled) {
-          waiter.isCalled = false;
-          waiters.add(waiter); // before it looks again
-        }
       }
       return true;
     } finally {
+      waiter.isOver = true;
       waiters.remove(waiter);
       if (interrupted) {
         Thread.currentThread().interrupt();
@@ -111,11 +108,17 @@ final class WriteLock {
     }
   }
 
-  /** Has a thread that sleeps look for the lock: to be called when it has been given back. */
+  /**
+   * Has a thread that sleeps look for the lock: to be called when it has been given back. The
+   * thread waits on, behind the others, until it has the lock: it may come too late.
+   */
   void wake() {
     Waiter first = waiters.poll();
+    while (first != null && first.isOver) {
+      first = waiters.poll();
+    }
     if (first != null) {
-      first.isCalled = true;
+      waiters.add(first);
       LockSupport.unpark(first.thread);
     }
   }

@@ -109,6 +109,7 @@ class WriteLockTest {
     Future<Boolean> waits = waiting(LONG);
     for (int i = 0; i < 100; i++) {
       lock.wake(); // though this thread still has it
+      assertTrue(lock.hasWaiters(), "others must let it have the lock first");
     }
     while (!lock.hasWaiters()) {
       Thread.onSpinWait();
