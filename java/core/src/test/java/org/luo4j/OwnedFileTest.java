@@ -12,6 +12,7 @@ import java.io.FileInputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -1271,6 +1272,33 @@ class OwnedFileTest {
     writeWithHoles(file(), 3 * MIB);
     FailingBridge old = new FailingBridge(JnaBridge.load()).fail("allocate", 1, EOPNOTSUPP);
     try (OwnedFile owned = NativeFile.tryOpen(old.bridge(), file(), true, null)) {
+      owned.reserve(3 * MIB + 100);
+      assertTrue(owned.isReserved());
+      assertEquals(3 * MIB + 100, owned.size());
+    }
+    assertContents(file(), 3 * MIB);
+  }
+
+  /** A write may do less than it is asked for. */
+  @Test
+  void holesAreWrittenWhereEachWriteIsShort() throws IOException {
+    writeWithHoles(file(), 3 * MIB);
+    Bridge real = JnaBridge.load();
+    Bridge slow =
+        (Bridge)
+            Proxy.newProxyInstance(
+                Bridge.class.getClassLoader(),
+                new Class<?>[] {Bridge.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("allocate")) {
+                    return -EOPNOTSUPP;
+                  }
+                  if (method.getName().equals("write")) {
+                    arguments[3] = Math.min((int) arguments[3], 100_000);
+                  }
+                  return method.invoke(real, arguments);
+                });
+    try (OwnedFile owned = NativeFile.tryOpen(slow, file(), true, null)) {
       owned.reserve(3 * MIB + 100);
       assertTrue(owned.isReserved());
       assertEquals(3 * MIB + 100, owned.size());

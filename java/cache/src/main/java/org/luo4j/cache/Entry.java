@@ -117,6 +117,11 @@ final class Entry {
     return memory.getInt(at + EXPIRY);
   }
 
+  /** As {@link #expiry(Memory, long)}, from what {@link #ifLive} gives. */
+  static int expiry(long header) {
+    return (int) (header >>> 32);
+  }
+
   static byte[] key(Memory memory, long at) {
     int lengths = memory.getInt(at + LENGTHS);
     byte[] key = new byte[keyLength(memory, at, lengths)];
@@ -155,13 +160,8 @@ final class Entry {
     return ByteBuffer.wrap(value).asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /** Whether the entry is alive, fits in its ring, which ends at {@code end}, and has this key. */
-  static boolean isLive(Memory memory, long at, long end, byte[] key) {
-    return ifLive(memory, at, end, key) != 0;
-  }
-
   /**
-   * As {@link #isLive}, in one read.
+   * Whether the entry is alive, fits in its ring, which ends at {@code end}, and has this key.
    *
    * @return 0, or the first two fields of an entry that is: the check and, above it, the expiry
    */

@@ -104,7 +104,7 @@ final class Opening {
           memory.region(), layout, isZero, seed, created == null ? now : created, codecs);
       writer = writer(memory.region(), false);
     }
-    begin(writer, memory.region(), found.isWarm(), closed);
+    begin(writer, memory.region(), found.isWarm());
     memory.opened();
     writer.reader().memory.checkSound();
     if (clock != null) {
@@ -172,7 +172,7 @@ final class Opening {
     return new Writer(new Reader(memory, layout, new CacheClock(memory, clock), isOld), layout);
   }
 
-  private void begin(Writer writer, MemoryRegion region, boolean warm, boolean closed) {
+  private void begin(Writer writer, MemoryRegion region, boolean warm) {
     Reader reader = writer.reader();
     reader.countOpening();
     region.putLongVolatile(CacheFormat.STATE_AT, CacheFormat.OPEN);
@@ -181,9 +181,7 @@ final class Opening {
     region.putLong(CacheFormat.markAt(region.size()), CacheFormat.MARK);
     if (warm) {
       codecs.complete(region);
-    }
-    if (warm && !closed) {
-      writer.recover();
+      writer.recover(); // what was closed in order may have found damage, and wants to be counted
     }
     CacheClock clock = reader.clock;
     if (warm && (clock.hasJumped() || clock.wantsNewBase())) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
-import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Overwrites values by others of the same size without the write lock, by any number of threads:
@@ -20,7 +20,9 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 final class Overwrites {
 
   private final Reader reader;
-  private final AtomicReferenceArray<Stripe> stripes = new AtomicReferenceArray<>(Pins.STRIPES);
+
+  /** Each is for who holds the stripe of the same number. */
+  private final @Nullable Stripe[] stripes = new Stripe[Pins.STRIPES];
 
   /** What a thread keeps, and others whose number ends alike; for who holds the stripe. */
   private static final class Stripe {
@@ -120,16 +122,18 @@ final class Overwrites {
       return Result.NOT_HERE;
     }
     try {
-      Stripe stripe = stripe(pin);
-      if (expiry != 0 && base != reader.clock.base()) {
-        return Result.NOT_HERE;
+      Result result = Result.NOT_HERE;
+      if (expiry == 0 || base == reader.clock.base()) {
+        Stripe stripe = stripe(pin);
+        stripe.begin();
+        result = put(stripe, key, hash, value, expiry, check);
+        stripe.isChanging = false;
       }
-      stripe.begin();
-      Result result = put(stripe, key, hash, value, expiry, check);
-      stripe.isChanging = false;
+      Pins.release(pin); // costs less than the store below
       return result;
-    } finally {
+    } catch (Throwable e) {
       pin.held = 0;
+      throw e;
     }
   }
 
@@ -140,11 +144,9 @@ final class Overwrites {
     }
     Memory memory = reader.memory;
     Ring ring = old.ring;
-    int lengths = Entry.lengths(memory, old.at);
     int bytes = (int) Entry.bytes(key.length, value.length);
-    if (lengths < 0
-        || Entry.bytes(key.length, Entry.valueLength(memory, old.at, lengths)) != bytes
-        || reader.isExpired(old.at)) { // which the writer counts
+    if (!isShortOf(bytes, old.at, key.length)
+        || reader.isPast(old.expiry)) { // the writer counts it
       return Result.NOT_HERE;
     }
     Places places = ring == reader.main ? stripe.main : stripe.small;
@@ -165,13 +167,25 @@ final class Overwrites {
       return Result.NOT_HERE;
     }
     reader.checkWritten(at, bytes);
+    kill(old, places, bytes);
+    return Result.DONE;
+  }
+
+  /** Has an entry that was overwritten be dead, and keeps its place. */
+  private void kill(Reader.Found old, Places places, int bytes) {
     // A damaged length would have the place reach into the next entry.
-    boolean usable = reader.isTrusted(ring, old.position, old.at);
-    Entry.kill(memory, old.at);
+    boolean usable = reader.isTrusted(old.ring, old.position, old.at);
+    Entry.kill(reader.memory, old.at);
     if (usable) {
       places.add(old.position, bytes, reader.pins.period());
     }
-    return Result.DONE;
+  }
+
+  /** Whether the entry at {@code at} is a short one of so many bytes. */
+  private boolean isShortOf(int bytes, long at, int keyLength) {
+    int lengths = Entry.lengths(reader.memory, at);
+    return lengths >= 0
+        && Entry.bytes(keyLength, Entry.valueLength(reader.memory, at, lengths)) == bytes;
   }
 
   /** Keeps the place of an entry that an overwrite under the write lock has killed, if it can. */
@@ -193,10 +207,10 @@ final class Overwrites {
   }
 
   private Stripe stripe(Pins.Pin pin) {
-    Stripe stripe = stripes.get(pin.stripe);
+    Stripe stripe = stripes[pin.stripe];
     if (stripe == null) {
       stripe = new Stripe();
-      stripes.set(pin.stripe, stripe);
+      stripes[pin.stripe] = stripe;
     }
     return stripe;
   }

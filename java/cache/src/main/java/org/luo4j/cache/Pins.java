@@ -188,6 +188,13 @@ final class Pins {
   }
 
   /**
+   * Gives a pin back, without the fence of {@code pin.held = 0}: where there is stack for a call.
+   */
+  static void release(Pin pin) {
+    HELD.setRelease(pin, 0L);
+  }
+
+  /**
    * Waits until every stripe that is held now has been given back. They are held for the length of
    * an overwrite, in which no code of a user's runs. To be called by the thread that may advance.
    *

@@ -318,29 +318,19 @@ final class Reader {
           long at = ring.offset(position);
           long header = at < 0 ? 0 : Entry.ifLive(memory, at, ring.end(position, at), key);
           if (header != 0) {
-            if (!isTrusted(ring, position, at)) {
-              if (hasChanged(slots, i, slot)) {
-                again = true; // it died while it was verified
-                continue;
-              }
-              return DAMAGED;
+            int expiry = Entry.expiry(header);
+            long found = judge(ring, position, at, expiry);
+            // It may have died while it was looked at. What can expire is removed before the
+            // clock's
+            // base is renewed, and would look alive by the new one.
+            if ((found < 0 || expiry != 0) && hasChanged(slots, i, slot)) {
+              again = true;
+              continue;
             }
-            int expiry = (int) (header >>> 32);
-            if (expiry != 0) {
-              if (clock.isPast(expiry)) {
-                return ABSENT;
-              }
-              // Removed before the clock's base was renewed, it would look alive by the new one.
-              if (hasChanged(slots, i, slot)) {
-                again = true;
-                continue;
-              }
+            if (found >= 0) {
+              countUse(slots, i, slot);
             }
-            if ((slot & USES_MASK) != USES_MASK) {
-              // Counts a use, up to three. A lost race loses a count.
-              memory.exchange(slots, i, slot, slot + (1L << USES_SHIFT));
-            }
-            return at;
+            return found;
           }
           // Dead or another key's. If it died under us, the slot has changed before that.
           again |= hasChanged(slots, i, slot);
@@ -352,6 +342,21 @@ final class Reader {
         return ABSENT;
       }
       Thread.onSpinWait();
+    }
+  }
+
+  /** Where a live entry lies; {@link #DAMAGED}, or {@link #ABSENT} when it has expired. */
+  private long judge(Ring ring, long position, long at, int expiry) {
+    if (!isTrusted(ring, position, at)) {
+      return DAMAGED;
+    }
+    return isPast(expiry) ? ABSENT : at;
+  }
+
+  /** Counts a use, up to three. A lost race loses a count. */
+  private void countUse(ByteBuffer slots, int i, long slot) {
+    if ((slot & USES_MASK) != USES_MASK) {
+      memory.exchange(slots, i, slot, slot + (1L << USES_SHIFT));
     }
   }
 
@@ -401,7 +406,7 @@ final class Reader {
     return isPast(Entry.expiry(memory, at));
   }
 
-  private boolean isPast(int expiry) {
+  boolean isPast(int expiry) {
     return expiry != 0 && clock.isPast(expiry);
   }
 
@@ -497,7 +502,7 @@ final class Reader {
     }
   }
 
-  /** The live entry of a key: the place of its slot, the slot, and where the entry lies. */
+  /** The live entry of a key: the place of its slot, the slot, where it lies, when it expires. */
   @SuppressWarnings("NullAway.Init") // the fields are set by what finds it
   static final class Found {
     long place;
@@ -505,6 +510,7 @@ final class Reader {
     Ring ring;
     long position;
     long at;
+    int expiry;
   }
 
   /**
@@ -553,7 +559,9 @@ final class Reader {
       if (slot >>> TAG_SHIFT != tag) {
         return false;
       }
-      if (at >= 0 && Entry.isLive(memory, at, ring.end(position, at), key)) {
+      long header = at < 0 ? 0 : Entry.ifLive(memory, at, ring.end(position, at), key);
+      if (header != 0) {
+        found.expiry = Entry.expiry(header);
         return true;
       }
       if (!hasChanged(slots, i, slot)) {

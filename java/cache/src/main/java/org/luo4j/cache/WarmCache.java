@@ -1120,16 +1120,21 @@ public final class WarmCache<K, V> implements AutoCloseable {
         listener == null
             ? overwrite(bytes, hash, encoded, expiry, base, check)
             : Overwrites.Result.NOT_HERE;
-    if (overwritten == Overwrites.Result.DONE) {
-      return true;
-    }
+    return overwritten == Overwrites.Result.DONE
+        || putLocked(
+            bytes, hash, encoded, expiry, base, check, overwritten == Overwrites.Result.NOT_YET);
+  }
+
+  /** As putExpiring, under the write lock; begins periods where an overwrite waits for them. */
+  private boolean putLocked(
+      byte[] bytes, long hash, byte[] encoded, int expiry, long base, int check, boolean isLate) {
     lock();
     try {
       begin();
       if (expiry != 0 && base != reader.clock.base()) {
         return false;
       }
-      if (overwritten == Overwrites.Result.NOT_YET && writer.newPeriod()) {
+      if (isLate && writer.newPeriod()) {
         writer.newPeriod();
       }
       writer.put(bytes, hash, encoded, expiry, check);

@@ -122,8 +122,8 @@ final class Writer {
   }
 
   /**
-   * Finishes what a killed process was at. If this process dies here, the next open finishes the
-   * work.
+   * Finishes what a killed process was at, and what one that closed left to the next. If this
+   * process dies here, the next open finishes the work.
    */
   void recover() {
     index.finishMove();

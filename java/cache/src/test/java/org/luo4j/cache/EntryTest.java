@@ -107,11 +107,11 @@ class EntryTest {
     assertEquals(isShort, Entry.isShort(memory, AT));
     assertEquals(isShort, Entry.isShort(key, value));
     assertEquals(Entry.hash(key, 7), Entry.hash(memory, AT, 7));
-    assertTrue(Entry.isLive(memory, AT, end, key));
+    assertNotEquals(0, Entry.ifLive(memory, AT, end, key));
     assertTrue(Entry.isWhole(memory, AT, end));
     assertFalse(Entry.isWhole(memory, AT, end - 8));
     if (size > 24) {
-      assertFalse(Entry.isLive(memory, AT, end - 8, key));
+      assertEquals(0, Entry.ifLive(memory, AT, end - 8, key));
     }
     int used = (size == 24 && keyLength == 0 ? 20 : Entry.isShort(memory, AT) ? 12 : 20);
     for (long at = AT + used + keyLength + valueLength; at < end; at++) {
@@ -122,7 +122,7 @@ class EntryTest {
     }
     Entry.kill(memory, AT);
     assertTrue(Entry.isDead(memory, AT));
-    assertFalse(Entry.isLive(memory, AT, end, key));
+    assertEquals(0, Entry.ifLive(memory, AT, end, key));
     assertEquals(size, Entry.bytes(memory, AT, end), "it can be passed");
   }
 
@@ -133,10 +133,10 @@ class EntryTest {
     for (int i = 0; i < key.length; i++) {
       byte[] other = key.clone();
       other[i] ^= 1;
-      assertFalse(Entry.isLive(memory, AT, SIZE, other), "byte " + i);
+      assertEquals(0, Entry.ifLive(memory, AT, SIZE, other), "byte " + i);
     }
-    assertFalse(Entry.isLive(memory, AT, SIZE, Arrays.copyOf(key, 20)));
-    assertFalse(Entry.isLive(memory, AT, SIZE, Arrays.copyOf(key, 22)));
+    assertEquals(0, Entry.ifLive(memory, AT, SIZE, Arrays.copyOf(key, 20)));
+    assertEquals(0, Entry.ifLive(memory, AT, SIZE, Arrays.copyOf(key, 22)));
   }
 
   @ParameterizedTest
@@ -170,7 +170,7 @@ class EntryTest {
       memory.putInt(AT + 16, lengths[1]);
       assertEquals(-1, Entry.bytes(memory, AT, SIZE));
       assertFalse(Entry.isWhole(memory, AT, SIZE));
-      assertFalse(Entry.isLive(memory, AT, SIZE, bytes(300, 1)));
+      assertEquals(0, Entry.ifLive(memory, AT, SIZE, bytes(300, 1)));
     }
     assertEquals(-1, Entry.bytes(memory, AT, AT + 16), "no room for an extended header");
     assertEquals(-1, Entry.bytes(memory, AT, AT + 8));
@@ -185,7 +185,7 @@ class EntryTest {
   void aFillerIsNotAlive() {
     memory.putLong(AT, 5);
     memory.putLong(AT + 8, 0);
-    assertFalse(Entry.isLive(memory, AT, SIZE, new byte[0]));
+    assertEquals(0, Entry.ifLive(memory, AT, SIZE, new byte[0]));
     assertTrue(Entry.isFiller(memory, AT, SIZE));
   }
 
@@ -232,7 +232,7 @@ class EntryTest {
     assertEquals(1, Entry.check(key, value, 0));
     write(key, value, 0);
     assertTrue(Entry.isWhole(memory, AT, SIZE));
-    assertTrue(Entry.isLive(memory, AT, SIZE, key));
+    assertNotEquals(0, Entry.ifLive(memory, AT, SIZE, key));
   }
 
   /** The 4 bytes behind a key that give a CRC-32C: it is linear in each bit. */
