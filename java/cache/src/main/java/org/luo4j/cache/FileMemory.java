@@ -93,10 +93,26 @@ class FileMemory implements CacheMemory {
   /** The file, owned; a cache that has it is named with its process. */
   private static OwnedFile own(Path file, Duration timeout, boolean foreign) throws IOException {
     try {
-      return foreign ? OwnedFile.openExisting(file, timeout, true) : OwnedFile.open(file, timeout);
+      return ownWithin(file, Duration.ZERO, foreign);
+    } catch (LuoException.OwnerAlive e) {
+      LuoException.OwnerAlive named = CacheHeader.named(e, file);
+      if (timeout.isZero()) {
+        throw named;
+      }
+      LOG.log(
+          System.Logger.Level.INFO,
+          "waiting for " + timeout.toMillis() + " ms at most, as " + named.getMessage());
+    }
+    try {
+      return ownWithin(file, timeout, foreign);
     } catch (LuoException.OwnerAlive e) {
       throw CacheHeader.named(e, file);
     }
+  }
+
+  private static OwnedFile ownWithin(Path file, Duration timeout, boolean foreign)
+      throws IOException {
+    return foreign ? OwnedFile.openExisting(file, timeout, true) : OwnedFile.open(file, timeout);
   }
 
   /** Finishes or undoes what a killed process was at while files changed places. */
@@ -227,7 +243,7 @@ class FileMemory implements CacheMemory {
 
   private void find() throws IOException {
     long found = owned.size();
-    if (found != size && found >= CacheFormat.HEADER_BYTES && in(owned, CacheFormat::isUnmade)) {
+    if (found != size && found >= CacheFormat.HEADER_BYTES && isUnmade(owned)) {
       owned.clear(); // a killed process made it, of another size
       found = 0;
     }
@@ -247,6 +263,14 @@ class FileMemory implements CacheMemory {
     } else {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
       refusal = file + " has " + found + " bytes, a cache of this capacity " + size;
+    }
+  }
+
+  private static boolean isUnmade(OwnedFile file) {
+    try {
+      return in(file, CacheFormat::isUnmade);
+    } catch (IOException e) {
+      return false; // too large for this process, perhaps: it is refused by its size
     }
   }
 
@@ -315,7 +339,12 @@ class FileMemory implements CacheMemory {
       }
       LOG.log(
           System.Logger.Level.WARNING,
-          aside + ", old memory that was refused, was deleted to make room for " + file);
+          aside
+              + ", old memory that was refused, was deleted to make room for "
+              + file
+              + ": to keep both, make "
+              + size
+              + " bytes more available there");
     }
   }
 
@@ -485,7 +514,7 @@ class FileMemory implements CacheMemory {
     return new GivenWay(
         false,
         reason instanceof NoRoomException
-            ? "it was deleted, as there was no room for both"
+            ? "it was deleted, as there was no room for both: " + size + " bytes more are needed"
             : "it was written over, as it could not be set aside: " + reason.getMessage());
   }
 

@@ -126,8 +126,14 @@ final class KeptMemory implements CacheMemory {
   }
 
   private void find() throws IOException {
+    String nothing = "";
+    if (kept != null && size != AS_KEPT && isUnmade(kept.memory())) {
+      kept.discard(); // a killed process made it, of another size
+      kept = null;
+      nothing = "the making of the old memory was cut off";
+    }
     if (kept == null) {
-      origin = new Start(Start.Kind.COLD, handover.whyNothing(name));
+      origin = new Start(Start.Kind.COLD, nothing.isEmpty() ? handover.whyNothing(name) : nothing);
       boolean mayBeTakenBack = aside != null && aside.memory().size() == size;
       if (!mayBeTakenBack) { // takeBack makes it where it was tried in vain
         makeRoom(0);
@@ -154,6 +160,25 @@ final class KeptMemory implements CacheMemory {
     MemoryRegion mapped = kept.memory().map();
     region = mapped;
     origin = origin(kept, mapped);
+  }
+
+  /** Whether memory of another size is a cache's whose making was cut off: it holds nothing. */
+  private boolean isUnmade(MemFd memory) {
+    long found = memory.size();
+    if (found == size || found < CacheFormat.HEADER_BYTES) {
+      return false;
+    }
+    MemoryRegion mapped;
+    try {
+      mapped = memory.map();
+    } catch (LuoException e) {
+      return false; // too large for this process, perhaps: it is refused by its size
+    }
+    try {
+      return mapped.getLong(CacheFormat.MAGIC_AT) == CacheFormat.BEING_MADE;
+    } finally {
+      mapped.free();
+    }
   }
 
   /** Memory of a version that had no trailer gets one, unless its size is frozen. */

@@ -133,6 +133,23 @@ class KeptMemoryTest {
     }
   }
 
+  /** What is set aside is not given up for memory that holds nothing. */
+  @Test
+  void memoryWhoseMakingWasCutOffIsNotSetAside() throws IOException {
+    process(MIB, OnRefusal.KEEP, null, "one");
+    process(2 * MIB, OnRefusal.KEEP, null, "two");
+    try (Handover handover = handover(Duration.ofSeconds(60));
+        Kept kept = handover.find("cache").orElseThrow();
+        MemoryRegion memory = kept.memory().map()) {
+      memory.putLong(CacheFormat.MAGIC_AT, CacheFormat.BEING_MADE);
+    }
+    Start cold = process(3 * MIB, OnRefusal.KEEP, null, "three");
+    assertEquals(new Start(Start.Kind.COLD, "the making of the old memory was cut off"), cold);
+    assertEquals(Start.Kind.WARM_AFTER_RESTART, process(MIB, OnRefusal.KEEP, "one", "1").kind());
+    assertEquals(
+        Start.Kind.WARM_AFTER_RESTART, process(3 * MIB, OnRefusal.KEEP, "three", "3").kind());
+  }
+
   @Test
   void aProcessKilledWhileTwoMemoriesChangePlacesLosesNeither() throws IOException {
     process(MIB, OnRefusal.KEEP, null, "one");

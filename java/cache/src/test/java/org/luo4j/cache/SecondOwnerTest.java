@@ -3,6 +3,7 @@ package org.luo4j.cache;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.LuoException;
 import org.luo4j.testing.ChildJvm;
+import org.luo4j.testing.Logged;
 import org.luo4j.testing.SystemProperties;
 
 /** A cache's file that is open already: in another class loader, and in another process. */
@@ -154,8 +156,9 @@ class SecondOwnerTest {
   @Test
   void whoWaitsGoesOnWhenTheOwnerIsKilled() throws Exception {
     ExecutorService thread = Executors.newSingleThreadExecutor();
-    try (ChildJvm child = owner()) {
-      child.readLine();
+    try (ChildJvm child = owner();
+        Logged log = new Logged(WarmCache.class)) {
+      String pid = child.readLine();
       Future<String> waiting =
           thread.submit(
               () -> {
@@ -167,6 +170,9 @@ class SecondOwnerTest {
       assertEquals(false, waiting.isDone());
       child.kill();
       assertEquals("WARM_AFTER_CRASH value", waiting.get());
+      String told = log.lines().get(0);
+      assertTrue(told.startsWith("INFO waiting for 120000 ms at most, as "), told);
+      assertTrue(told.contains(pid) && told.contains(file().toString()), told);
     } finally {
       thread.shutdown();
     }
