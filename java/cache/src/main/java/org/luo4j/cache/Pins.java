@@ -18,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Any thread may {@link #enter} or {@link #hold}, without waiting; one at a time may {@link
  * #advance}. Who has a pin ends with {@code pin.held = 0}, in a finally block: a call needs stack,
- * and where that has ended, a pin that is not given back would stay for ever. (Epochs, as in
- * Fraser, "Practical lock-freedom", 2004.)
+ * and where that has ended, a pin that is not given back would stay for ever. Where every
+ * nanosecond counts it ends with {@link #release}, and has that store in a catch block. (Epochs, as
+ * in Fraser, "Practical lock-freedom", 2004.)
  */
 final class Pins {
 
