@@ -100,9 +100,11 @@ public record CacheHeader(CacheShape shape, long entries, long liveBytes, boolea
       }
       long owner = header.getLong(CacheFormat.OWNER_AT);
       long here = PidNamespace.id();
-      return here != 0 && here == header.getLong(CacheFormat.OWNER_NAMESPACE_AT)
-          ? e.ownedBy(owner)
-          : e.ownedElsewhere(owner);
+      if (here == 0 || here != header.getLong(CacheFormat.OWNER_NAMESPACE_AT)) {
+        return e.ownedElsewhere(owner);
+      }
+      boolean lives = ProcessHandle.of(owner).isPresent(); // else another has the file since
+      return lives ? e.ownedBy(owner) : e;
     } catch (IOException unread) {
       return e; // it is gone, or cannot be read: it is busy
     }

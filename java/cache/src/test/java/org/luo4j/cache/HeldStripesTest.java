@@ -8,11 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.reflect.Array;
 import java.lang.reflect.Field;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -100,7 +100,7 @@ class HeldStripesTest {
   private void breakStripes() throws ReflectiveOperationException {
     Field stripes = Overwrites.class.getDeclaredField("stripes");
     stripes.setAccessible(true);
-    stripes.set(writer.overwrites(), new AtomicReferenceArray<>(0));
+    stripes.set(writer.overwrites(), Array.newInstance(stripes.getType().getComponentType(), 0));
   }
 
   @Test

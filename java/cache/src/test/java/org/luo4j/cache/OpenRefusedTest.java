@@ -16,14 +16,18 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.luo4j.LiveUpdate;
 import org.luo4j.LuoException;
+import org.luo4j.MemoryRegion;
 import org.luo4j.NoRoomException;
+import org.luo4j.OwnedFile;
 import org.luo4j.testing.ChildJvm;
 import org.luo4j.testing.Jdk;
 import org.luo4j.testing.JniLibrary;
@@ -138,6 +142,26 @@ class OpenRefusedTest {
       assertTrue(e.getMessage().contains("this process itself has it open"), e.getMessage());
       cache.put("key", "value");
       assertEquals("value", cache.getIfPresent("key"));
+    }
+  }
+
+  /** A tool that owns the file is no cache: the process that had the cache once is not named. */
+  @ParameterizedTest
+  @CsvSource({"true, true", "false, false", "false, true"})
+  void whoHadTheCacheBeforeIsNotTheOwner(boolean isClosed, boolean lives) throws Exception {
+    Path file = folder.resolve("cache");
+    builder(file, CAPACITY).open().close();
+    Process ended = new ProcessBuilder("true").start();
+    ended.waitFor();
+    long pid = lives ? ProcessHandle.current().parent().orElseThrow().pid() : ended.pid();
+    try (OwnedFile tool = OwnedFile.open(file, Duration.ZERO);
+        MemoryRegion memory = tool.map()) {
+      memory.putLong(CacheFormat.STATE_AT, isClosed ? CacheFormat.CLOSED : CacheFormat.OPEN);
+      memory.putLong(CacheFormat.OWNER_AT, pid);
+      LuoException.OwnerAlive e =
+          assertThrows(LuoException.OwnerAlive.class, () -> builder(file, CAPACITY).open());
+      boolean isNamed = !isClosed && lives;
+      assertEquals(isNamed ? OptionalLong.of(pid) : OptionalLong.empty(), e.pid());
     }
   }
 
