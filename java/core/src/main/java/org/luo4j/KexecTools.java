@@ -70,8 +70,7 @@ final class KexecTools implements KexecCommand {
         return file.toString();
       }
     }
-    throw new IOException(
-        "no program " + name + " on PATH: install kexec-tools and coreutils, or name kexec");
+    throw new IOException("no program " + name + " on PATH: install kexec-tools and coreutils");
   }
 
   private static void run(List<String> command, int seconds) throws IOException {

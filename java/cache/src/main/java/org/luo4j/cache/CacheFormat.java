@@ -225,6 +225,15 @@ final class CacheFormat {
     return magic == MAGIC || magic == Long.reverseBytes(MAGIC) || magic == BEING_MADE;
   }
 
+  /** Whether memory is a whole cache to another version or machine, or with other settings. */
+  static boolean isWhole(MemoryRegion memory) {
+    ByteBuffer page = header(memory);
+    long magic = page.getLong(MAGIC_AT);
+    return magic == Long.reverseBytes(MAGIC)
+        || magic == MAGIC
+            && (page.getInt(VERSION_AT) != VERSION || page.getInt(CRC_AT) == crc(page));
+  }
+
   /** Null when a header page is one that this version and machine read, else why not. */
   static @Nullable String refuseHeader(ByteBuffer page) {
     long magic = page.getLong(MAGIC_AT);
@@ -265,6 +274,19 @@ final class CacheFormat {
     return CodecNames.of(page) == null
         ? "the old memory's header is damaged: the name of a codec is not what a cache writes"
         : null;
+  }
+
+  /**
+   * What to tell of memory of another size: the settings that it was made with, if it says them.
+   */
+  static String madeWith(MemoryRegion memory) {
+    ByteBuffer page = header(memory);
+    return refuseHeader(page) != null
+        ? ""
+        : ": it was made with capacity "
+            + page.getLong(CAPACITY_AT)
+            + " and averageEntryBytes "
+            + page.getInt(AVERAGE_AT);
   }
 
   private static int features(long buckets) {

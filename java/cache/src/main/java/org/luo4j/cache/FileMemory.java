@@ -262,7 +262,16 @@ class FileMemory implements CacheMemory {
       region = map(owned);
     } else {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
-      refusal = file + " has " + found + " bytes, a cache of this capacity " + size;
+      refusal = file + " has " + found + " bytes, a cache of this capacity " + size + madeWith();
+    }
+  }
+
+  /** What the old memory was made with, as far as it can be mapped and says so. */
+  private String madeWith() {
+    try {
+      return owned.size() < CacheFormat.HEADER_BYTES ? "" : in(owned, CacheFormat::madeWith);
+    } catch (IOException e) {
+      return "";
     }
   }
 
@@ -342,9 +351,8 @@ class FileMemory implements CacheMemory {
           aside
               + ", old memory that was refused, was deleted to make room for "
               + file
-              + ": to keep both, make "
-              + size
-              + " bytes more available there");
+              + ", as without that "
+              + e.getMessage());
     }
   }
 
@@ -514,7 +522,7 @@ class FileMemory implements CacheMemory {
     return new GivenWay(
         false,
         reason instanceof NoRoomException
-            ? "it was deleted, as there was no room for both: " + size + " bytes more are needed"
+            ? "it was deleted, as there was no room for both: " + reason.getMessage()
             : "it was written over, as it could not be set aside: " + reason.getMessage());
   }
 

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.Handover;
@@ -127,7 +128,7 @@ final class KeptMemory implements CacheMemory {
 
   private void find() throws IOException {
     String nothing = "";
-    if (kept != null && size != AS_KEPT && isUnmade(kept.memory())) {
+    if (kept != null && in(kept.memory(), KeptMemory::isBeingMade, false)) {
       kept.discard(); // a killed process made it, of another size
       kept = null;
       nothing = "the making of the old memory was cut off";
@@ -153,7 +154,8 @@ final class KeptMemory implements CacheMemory {
               + "' has "
               + found
               + " bytes, a cache of this capacity "
-              + size;
+              + size
+              + in(kept.memory(), CacheFormat::madeWith, "");
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, kept.how());
       return;
     }
@@ -162,20 +164,24 @@ final class KeptMemory implements CacheMemory {
     origin = origin(kept, mapped);
   }
 
-  /** Whether memory of another size is a cache's whose making was cut off: it holds nothing. */
-  private boolean isUnmade(MemFd memory) {
+  private static boolean isBeingMade(MemoryRegion memory) {
+    return memory.getLong(CacheFormat.MAGIC_AT) == CacheFormat.BEING_MADE;
+  }
+
+  /** What a function finds in memory of another size; else, or where it cannot be mapped, none. */
+  private <T> T in(MemFd memory, Function<MemoryRegion, T> function, T none) {
     long found = memory.size();
-    if (found == size || found < CacheFormat.HEADER_BYTES) {
-      return false;
+    if (size == AS_KEPT || found == size || found < CacheFormat.HEADER_BYTES) {
+      return none;
     }
     MemoryRegion mapped;
     try {
       mapped = memory.map();
     } catch (LuoException e) {
-      return false; // too large for this process, perhaps: it is refused by its size
+      return none; // too large for this process, perhaps: it is refused by its size
     }
     try {
-      return mapped.getLong(CacheFormat.MAGIC_AT) == CacheFormat.BEING_MADE;
+      return function.apply(mapped);
     } finally {
       mapped.free();
     }
@@ -332,7 +338,7 @@ final class KeptMemory implements CacheMemory {
         if (kept == null) {
           throw e; // it could not be put back
         }
-        reason = "there was no room for both";
+        reason = "there was no room for both: " + e.getMessage();
       }
     }
     replace();
@@ -399,7 +405,9 @@ final class KeptMemory implements CacheMemory {
           "'"
               + asideName()
               + "', old memory that was refused, was given up to make room for "
-              + what());
+              + what()
+              + ", as without that "
+              + e.getMessage());
     }
   }
 

@@ -67,11 +67,14 @@ final class Opening {
         refused = refuse(memory, memory.region());
       }
     }
+    boolean isOther = refused != null && (memory.refusal() != null || isOther(memory.region()));
     if (refused != null && onRefusal == OnRefusal.FAIL) {
       throw new IOException(
           refused
-              + ". Open it as it was made, or with onRefusal(KEEP), which sets it aside, or"
-              + " onRefusal(REPLACE), which writes over it");
+              + ". Open it "
+              + (isOther ? "as it was made, or " : "")
+              + "with onRefusal(KEEP), which sets it aside, or onRefusal(REPLACE), which writes"
+              + " over it");
     }
     if ((refused != null || !found.isWarm())
         && memory.takeBack(region -> refuse(memory, region) == null)) {
@@ -89,8 +92,12 @@ final class Opening {
           "a cache starts cold: "
               + found.reason()
               + (old.isKept()
-                  ? ". To be warm next time open it as before; to free what is set aside call"
-                      + " discardRefused, or use luo cache refused --drop"
+                  ? ". "
+                      + (isOther
+                          ? "To be warm next time open it as before"
+                          : "It is of no more use")
+                      + "; to free what is set aside call discardRefused, or use luo cache refused"
+                      + " --drop"
                   : ""));
     }
     memory.reserve();
@@ -124,6 +131,11 @@ final class Opening {
     }
     memory.replace();
     return new CacheMemory.GivenWay(false, "it was written over");
+  }
+
+  /** Whether the memory is a whole cache, which other settings or versions can open. */
+  private boolean isOther(MemoryRegion region) {
+    return CacheFormat.refuse(region, layout, codecs) != null && CacheFormat.isWhole(region);
   }
 
   /** Null, or why a region of the right size does not hold this cache. Writes nothing. */

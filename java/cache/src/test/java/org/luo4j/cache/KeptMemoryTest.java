@@ -109,6 +109,9 @@ class KeptMemoryTest {
     Start cold = process(2 * MIB, OnRefusal.KEEP, null, "other");
     assertEquals(Start.Kind.COLD, cold.kind());
     assertTrue(cold.reason().contains("'cache.refused'"), cold.reason());
+    assertTrue(
+        cold.reason().contains(": it was made with capacity 1048576 and averageEntryBytes "),
+        cold.reason());
     for (int round = 0; round < 2; round++) {
       Start back = process(MIB, OnRefusal.KEEP, "one", "one");
       assertEquals(Start.Kind.WARM_AFTER_RESTART, back.kind());

@@ -262,8 +262,7 @@ class OpeningTest {
       if (what == OnRefusal.FAIL) {
         String message = assertThrows(IOException.class, () -> open(CAPACITY, what)).getMessage();
         assertTrue(
-            message.startsWith(
-                "the old memory holds no cache. Open it as it was made, or with onRefusal(KEEP)"),
+            message.startsWith("the old memory holds no cache. Open it with onRefusal(KEEP)"),
             message);
         assertArrayEquals(bytes.array(), Files.readAllBytes(file()));
         continue;
@@ -308,7 +307,10 @@ class OpeningTest {
               + " has "
               + larger
               + " bytes, a cache of this capacity "
-              + LAYOUT.memoryBytes(),
+              + LAYOUT.memoryBytes()
+              + ": it was made with capacity "
+              + 2 * CAPACITY
+              + " and averageEntryBytes 64",
           cache.start().reason());
       assertEquals("value", cache.getIfPresent("stays"));
       assertEquals(CacheFormat.OPEN, left().getLong(CacheFormat.STATE_AT));

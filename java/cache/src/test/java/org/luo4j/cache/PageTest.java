@@ -37,7 +37,7 @@ class PageTest {
     String page = Files.readString(Path.of("README.md"));
     List<String> blocks =
         Examples.blocks(page.replace("/dev/shm/my-service.cache", folder + "/cache"));
-    assertEquals(5, blocks.size());
+    assertEquals(6, blocks.size());
     assertEquals("COLD\n", run(blocks.get(0)));
     assertEquals("WARM_AFTER_RESTART\n", run(blocks.get(0)));
     assertEquals("COLD\n", run(blocks.get(1)));
@@ -47,7 +47,8 @@ class PageTest {
     assertEquals("5 bytes, the first is 72\n", run(blocks.get(2)));
     assertEquals("1 entries, clean: true\n", run(blocks.get(3)));
     assertEquals("2026-01-31\n", run(blocks.get(4)));
-    LiveUpdate.open().emulateKexec(); // ends the cache that the example leaves open
+    assertEquals("WARM_AFTER_KEXEC value\n", run(blocks.get(5)));
+    LiveUpdate.open().emulateKexec(); // ends the cache that the second example leaves open
   }
 
   @Test
@@ -57,7 +58,11 @@ class PageTest {
     assertEquals(List.of(), NamedTests.missing(Path.of("../.."), names));
   }
 
-  private String run(String statements) throws Exception {
+  private String run(String block) throws Exception {
+    String statements =
+        block.replace(
+            "createTempDirectory(",
+            "createTempDirectory(java.nio.file.Path.of(\"" + folder + "\"), ");
     return Examples.run(folder, List.of(LiveUpdate.class, WarmCache.class), statements);
   }
 }

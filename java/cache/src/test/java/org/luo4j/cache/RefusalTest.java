@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.luo4j.BridgeType;
 import org.luo4j.LiveUpdate;
@@ -30,6 +31,7 @@ import org.luo4j.MemFdOptions;
 import org.luo4j.MemoryRegion;
 import org.luo4j.NoRoomException;
 import org.luo4j.Session;
+import org.luo4j.testing.Logged;
 
 /** Old memory that cannot be used: cold with the reason, and it stays as it is. */
 class RefusalTest {
@@ -374,6 +376,23 @@ class RefusalTest {
     assertEquals(List.of("sized", "sized.refused"), names());
     try (WarmCache<String, byte[]> cache = sized(2 << 20)) {
       assertArrayEquals(new byte[] {2}, cache.getIfPresent("key"));
+    }
+  }
+
+  /** Nobody is told to go back to what cannot be used again. */
+  @ParameterizedTest
+  @CsvSource({"true, It is of no more use", "false, To be warm next time open it as before"})
+  void theRemedyIsOneThatHelps(boolean isDamaged, String remedy) throws IOException {
+    byte[] bytes = left();
+    int at = isDamaged ? CacheFormat.CRC_AT : CacheFormat.VERSION_AT;
+    bytes[at] ^= 1;
+    Files.write(folder.resolve("cache"), bytes);
+    IOException e = assertThrows(IOException.class, () -> open(OnRefusal.FAIL).close());
+    assertEquals(!isDamaged, e.getMessage().contains(". Open it as it was made, or "), e::toString);
+    try (Logged log = new Logged(WarmCache.class);
+        WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
+      assertEquals(Start.Kind.COLD, cache.start().kind());
+      assertTrue(log.lines().get(0).contains(". " + remedy + "; to free "), "" + log.lines());
     }
   }
 

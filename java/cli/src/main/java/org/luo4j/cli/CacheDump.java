@@ -64,7 +64,7 @@ final class CacheDump implements Callable<Integer> {
   private String to;
 
   /** What was written. */
-  record Written(long records, long damaged) {}
+  record Written(long records, long expired, long damaged) {}
 
   /** Writes a dump. */
   interface Body {
@@ -87,12 +87,15 @@ final class CacheDump implements Callable<Integer> {
         .getErr()
         .printf(
             Locale.ROOT,
-            "luo: %,d entries dumped%s%n",
+            "luo: %,d entries dumped%s%s%n",
             written.records,
-            written.damaged == 0
-                ? ""
-                : String.format(Locale.ROOT, ", %,d damaged ones left out", written.damaged));
+            leftOut(written.expired, "expired"),
+            leftOut(written.damaged, "damaged"));
     return written.damaged == 0 ? 0 : 1;
+  }
+
+  private static String leftOut(long entries, String why) {
+    return entries == 0 ? "" : String.format(Locale.ROOT, ", %,d %s ones left out", entries, why);
   }
 
   /** The file to write, links followed. A cache's is refused: it would be lost. */
@@ -150,7 +153,8 @@ final class CacheDump implements Callable<Integer> {
   private static Written write(WarmCache<byte[], byte[]> cache, OutputStream to)
       throws IOException {
     OutputStream out = new BufferedOutputStream(to, BUFFER);
-    DumpWriter dump = new DumpWriter(out, cache.shape(), cache.size());
+    long live = cache.size();
+    DumpWriter dump = new DumpWriter(out, cache.shape(), live);
     Verification found;
     try {
       found =
@@ -168,6 +172,7 @@ final class CacheDump implements Callable<Integer> {
     }
     long records = dump.end();
     out.flush();
-    return new Written(records, found.damaged());
+    long expired = found.damaged() == 0 ? live - records : 0; // damage leaves the counts wrong
+    return new Written(records, expired, found.damaged());
   }
 }

@@ -164,7 +164,8 @@ final class CacheLoad implements Callable<Integer> {
               + ", the dump "
               + dumped.keyCodec()
               + " and "
-              + dumped.valueCodec());
+              + dumped.valueCodec()
+              + ": load into a new file, or into a cache that was opened with these codecs");
     }
     return cache;
   }

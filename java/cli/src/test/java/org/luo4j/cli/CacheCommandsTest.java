@@ -285,6 +285,21 @@ class CacheCommandsTest {
   }
 
   @Test
+  void aDumpSaysHowManyHadExpired() throws IOException {
+    try (WarmCache<String, byte[]> cache =
+        WarmCache.builder(Codec.STRING, Codec.BYTES).capacity(4 << 20).file(file()).open()) {
+      cache.put("stays", new byte[1]);
+      cache.put("expires", new byte[1], Duration.ofMillis(1));
+      while (cache.getIfPresent("expires") != null) {
+        Thread.onSpinWait(); // for 64 ms at most: the steps in which expiry is kept
+      }
+    }
+    Run run = Run.luo("cache", "dump", file(), "--to", dump());
+    assertRun(0, run);
+    assertTrue(run.err().contains("1 entries dumped, 1 expired ones left out"), run.err());
+  }
+
+  @Test
   void otherCodecsAreRefusedAndNothingIsChanged() throws IOException {
     filled();
     Run.luo("cache", "dump", file(), "--to", dump());
@@ -296,7 +311,7 @@ class CacheCommandsTest {
     Map<String, String> before = contents(other);
     Run run = Run.luo("cache", "load", other, "--from", dump());
     assertRun(2, run);
-    assertTrue(run.err().contains("i64 and bytes, the dump utf-8 and bytes"), run.err());
+    assertTrue(run.err().contains("i64 and bytes, the dump utf-8 and bytes: load into"), run.err());
     assertEquals(before, contents(other));
   }
 

@@ -34,7 +34,7 @@ final class SystemdChecks {
           warning(
               "systemd",
               "does not run here: nothing keeps sessions when the service ends",
-              "have the service, or a process of your own, hold its sessions until the kexec"));
+              "run luo agent, which keeps them, or have the service hold its sessions until the kexec"));
     }
     Optional<String> text = host.run("systemctl", "--version");
     Matcher matcher = VERSION.matcher(text.orElse(""));
