@@ -16,6 +16,7 @@ import java.util.Spliterators;
 import java.util.concurrent.ConcurrentMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -220,7 +221,36 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
         iterator, characteristics | Spliterator.CONCURRENT | Spliterator.NONNULL);
   }
 
+  /** Removes what a predicate accepts, each as it was met: a value that was put since stays. */
+  private boolean removeWhere(Predicate<? super Map.Entry<K, V>> filter) {
+    boolean removed = false;
+    for (long slot = cache.nextSlot(0); slot >= 0; slot = cache.nextSlot(slot + 8)) {
+      removed |= cache.removeAt(slot, filter);
+    }
+    return removed;
+  }
+
   private final class Entries extends AbstractSet<Map.Entry<K, V>> {
+
+    @Override
+    public boolean removeIf(Predicate<? super Map.Entry<K, V>> filter) {
+      return removeWhere(Objects.requireNonNull(filter, "filter"));
+    }
+
+    @Override
+    public boolean removeAll(Collection<?> others) {
+      boolean removed = false;
+      for (Object other : Objects.requireNonNull(others, "others")) {
+        removed |= remove(other);
+      }
+      return removed;
+    }
+
+    @Override
+    public boolean retainAll(Collection<?> others) {
+      Objects.requireNonNull(others, "others");
+      return removeIf(entry -> !others.contains(entry));
+    }
 
     @Override
     public int size() {
@@ -296,6 +326,24 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   }
 
   private final class Values extends AbstractCollection<V> {
+
+    @Override
+    public boolean removeIf(Predicate<? super V> filter) {
+      Objects.requireNonNull(filter, "filter");
+      return removeWhere(entry -> filter.test(entry.getValue()));
+    }
+
+    @Override
+    public boolean removeAll(Collection<?> others) {
+      Objects.requireNonNull(others, "others");
+      return removeIf(others::contains);
+    }
+
+    @Override
+    public boolean retainAll(Collection<?> others) {
+      Objects.requireNonNull(others, "others");
+      return removeIf(value -> !others.contains(value));
+    }
 
     @Override
     public int size() {

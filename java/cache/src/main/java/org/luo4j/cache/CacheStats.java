@@ -13,7 +13,8 @@ package org.luo4j.cache;
  * of loads, nor of those that failed: each was a miss.
  *
  * @param hits lookups that found a value, or got that of another thread's loader
- * @param misses lookups that found none; where there was a loader, it was called
+ * @param misses lookups that found none; where there was a loader, it was called, unless the lookup
+ *     threw before
  * @param evictions entries that were removed to make room, and expired entries that were removed or
  *     replaced; not live ones that were replaced
  * @param corruptions entries whose checksum did not hold: they were misses

@@ -49,8 +49,8 @@ public interface Codec<T> {
    * The bytes of a value.
    *
    * @param value not null
-   * @return its bytes, 0 or more; the cache copies them before its call returns, and neither
-   *     changes nor keeps them
+   * @return its bytes, 0 or more; the cache copies them before it calls the codec again in this
+   *     thread, and neither changes nor keeps them: it may be one array each time
    * @throws IllegalArgumentException when the value has no bytes that decode to it
    */
   byte[] encode(T value);

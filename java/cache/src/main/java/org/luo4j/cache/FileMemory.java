@@ -101,13 +101,17 @@ class FileMemory implements CacheMemory {
       }
       LOG.log(
           System.Logger.Level.INFO,
-          "waiting for " + timeout.toMillis() + " ms at most, as " + named.getMessage());
+          "waiting for " + seconds(timeout) + " at most, as " + named.getMessage());
     }
     try {
       return ownWithin(file, timeout, foreign);
     } catch (LuoException.OwnerAlive e) {
       throw CacheHeader.named(e, file);
     }
+  }
+
+  private static String seconds(Duration time) {
+    return time.toSeconds() == 0 ? time.toMillis() + " ms" : time.toSeconds() + " s";
   }
 
   private static OwnedFile ownWithin(Path file, Duration timeout, boolean foreign)
@@ -506,7 +510,8 @@ class FileMemory implements CacheMemory {
     if (aside.getFileName().toString().getBytes(StandardCharsets.UTF_8).length > MAX_NAME) {
       return "give the cache's file a shorter name: that of what is set aside is too long";
     }
-    return "give this process's user the right to rename files in " + aside.getParent();
+    return "give this process's user the right to rename files in "
+        + aside.toAbsolutePath().getParent();
   }
 
   @Override

@@ -48,10 +48,15 @@ final class Pins {
   /** No period has such a number: no thread may read or hold any more. */
   private static final long ENDED = 1L << 62;
 
+  /**
+   * Is set in what a reader pins while it runs a function of the user's, which may take any time.
+   */
+  private static final long FUNCTION = 1L << 61;
+
   /** A thread's hold on a period. Larger than two cache lines, as they are fetched in pairs. */
   @SuppressWarnings("unused")
   static final class Pin {
-    /** The period that is pinned, and one; 0 for none. */
+    /** The period that is pinned, and one, and perhaps {@link #FUNCTION}; 0 for none. */
     volatile long held;
 
     /** 0 to 31, where it is a stripe's. */
@@ -125,11 +130,20 @@ final class Pins {
    * @throws IllegalStateException after {@link #end}
    */
   Pin enter() {
+    return enter(0);
+  }
+
+  /** As {@link #enter()}, of a thread that is to run a function of the user's. */
+  Pin enterFunction() {
+    return enter(FUNCTION);
+  }
+
+  private Pin enter(long mark) {
     long present = period;
     if (present >= ENDED) {
       throw Memory.closed();
     }
-    Pin pin = free(present + 1);
+    Pin pin = free(present + 1 | mark);
     // No call from here on: if the stack ended in it, nobody would give the pin back.
     while (period != present) { // one has begun meanwhile, which did not wait for the pin
       present = period;
@@ -137,7 +151,7 @@ final class Pins {
         pin.held = 0;
         throw Memory.closed();
       }
-      pin.held = present + 1;
+      pin.held = present + 1 | mark;
     }
     return pin;
   }
@@ -226,6 +240,18 @@ final class Pins {
     return true;
   }
 
+  /** Whether a function of the user's keeps the next period from beginning. */
+  boolean isKeptByFunction() {
+    long present = period;
+    for (Pin pin : readers) {
+      long pinned = pin.held;
+      if (!lets(pinned, present) && (pinned & FUNCTION) != 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Begins a new period, if no reader of the one before the present is left. */
   boolean advance() {
     long present = period;
@@ -278,6 +304,6 @@ final class Pins {
 
   /** Whether a pin, as it is held, lets the next period begin. */
   private static boolean lets(long held, long present) {
-    return held <= 0 || held == present + 1;
+    return held <= 0 || (held & ~FUNCTION) == present + 1;
   }
 }

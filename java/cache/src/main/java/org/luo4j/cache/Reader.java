@@ -223,7 +223,7 @@ final class Reader {
       byte[] value = getVerified(key, hash);
       return value == null ? null : function.apply(Entry.view(value));
     }
-    Pins.Pin pin = pins.enter();
+    Pins.Pin pin = pins.enterFunction();
     try {
       long at = locate(key, hash);
       memory.checkSound();

@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.Handover;
@@ -986,16 +987,23 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** Loads a key, or waits for the thread that does. */
   private @Nullable V load(
       K key, byte[] bytes, long hash, Function<? super K, ? extends @Nullable V> loader) {
-    checkNotInChange();
-    Loads.checkStack();
     Loads.Load load = new Loads.Load(bytes, hash);
-    for (Loads.Load other = loads.begin(load); other != null; other = loads.begin(load)) {
-      byte[] given = loads.await(other, key);
-      V value = given == null ? null : decode(given, true);
-      if (value != null) {
-        count(true);
-        return value;
+    try {
+      checkNotInChange();
+      Loads.checkStack();
+      for (Loads.Load other = loads.begin(load); other != null; other = loads.begin(load)) {
+        byte[] given = loads.await(other, key);
+        V value = given == null ? null : decode(given, true);
+        if (value != null) {
+          count(true);
+          return value;
+        }
       }
+    } catch (RuntimeException | Error e) {
+      if (reader.memory.isOpen()) {
+        count(false);
+      }
+      throw e;
     }
     byte[] shared = null;
     try {
@@ -1008,7 +1016,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
       if (loaded == null) {
         return null;
       }
-      byte[] encoded = checked(bytes, loaded);
+      byte[] encoded = checked(bytes, loaded).clone(); // other threads decode it
       V other = putLoaded(bytes, hash, encoded);
       if (other != null) {
         return other;
@@ -1113,6 +1121,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
   private boolean putExpiring(K key, V value, int expiry, long base) {
     byte[] bytes = keyBytes(key);
     byte[] encoded = checked(bytes, value);
+    if (encoded == bytes) { // the codec of both uses one array again and again
+      encoded = encoded.clone();
+      bytes = keyBytes(key);
+    }
     computations.checkChange(bytes);
     long hash = reader.hash(bytes);
     int check = Entry.check(bytes, encoded, expiry);
@@ -1163,7 +1175,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   private byte[] checked(byte[] key, V value) {
-    byte[] encoded = encode(value);
+    byte[] encoded = valueBytes(value);
     if (Entry.bytes(key.length, encoded.length) > writer.largestEntry()) {
       throw new IllegalArgumentException(
           "an entry of "
@@ -1390,17 +1402,23 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
   }
 
-  /** The bytes of a value that fits beside the key. */
+  /** A copy of the bytes of a value that fits beside the key. */
   byte[] encode(K key, V value) {
-    return checked(keyBytes(key), value);
+    return checked(keyBytes(key), value).clone();
   }
 
-  /** The bytes of a value, whatever their number. */
+  /** A copy of the bytes of a value, whatever their number. */
   byte[] encode(V value) {
+    return valueBytes(value).clone();
+  }
+
+  /** The bytes of a value, in an array that the codec may use again when it is called again. */
+  private byte[] valueBytes(V value) {
     byte[] bytes = values.encode(Objects.requireNonNull(value, "value"));
     return Codecs.notNull(bytes, "encode", "values", values);
   }
 
+  /** The bytes of a key, as {@link #valueBytes}. */
   private byte[] keyBytes(K key) {
     byte[] bytes = keys.encode(Objects.requireNonNull(key, "key"));
     return Codecs.notNull(bytes, "encode", "keys", keys);
@@ -1414,6 +1432,37 @@ public final class WarmCache<K, V> implements AutoCloseable {
   Map.@Nullable Entry<K, V> entryAt(long at) {
     Reader.Copy entry = reader.entryAt(at);
     return entry == null ? null : decode(entry);
+  }
+
+  /**
+   * Removes the entry of a slot where a predicate accepts it, unless its value is another by then.
+   *
+   * @return whether it was removed
+   */
+  boolean removeAt(long at, Predicate<? super Map.Entry<K, V>> filter) {
+    Reader.Copy entry = reader.entryAt(at);
+    if (entry == null) {
+      return false;
+    }
+    byte[] bytes = entry.key().clone();
+    byte[] wanted = entry.value().clone();
+    Map.Entry<K, V> found = decode(entry);
+    if (found == null || !filter.test(found)) {
+      return false;
+    }
+    computations.checkChange(bytes);
+    boolean[] done = new boolean[1];
+    return locked(
+        () -> {
+          changeLocked(
+              bytes,
+              reader.hash(bytes),
+              present -> {
+                done[0] = present != null && Arrays.equals(present, wanted);
+                return done[0] ? null : present;
+              });
+          return done[0];
+        });
   }
 
   /** The key and value of an entry; null, and the entry removed, when they cannot be decoded. */

@@ -26,9 +26,8 @@ final class Writer {
   }
 
   /**
-   * A function that was given a value in place, or a thread in the middle of a copy, has kept
-   * memory from being used again for too long. It unwinds a change before anything of it is
-   * visible.
+   * A function that was given a value in place has kept memory from being used again for too long.
+   * It unwinds a change before anything of it is visible.
    */
   static final class Stalled extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -39,8 +38,11 @@ final class Writer {
     }
   }
 
-  /** How long a change waits for readers, which keep it from memory that was given up. */
+  /** How long a change waits for a function that keeps it from memory that was given up. */
   static final long STALL_NANOS = 1_000_000_000;
+
+  /** What a pause counts for at most: the whole process may have been stopped in it. */
+  private static final long MAX_PAUSE_NANOS = 10_000_000;
 
   /** Retired places are offered for use after so many of them, if readers have left. */
   private static final int RETIRED_A_PERIOD = 8;
@@ -94,7 +96,7 @@ final class Writer {
     this.main = reader.main;
     this.capacity = layout.capacity();
     this.averageEntry = layout.averageEntry();
-    this.liveLimit = capacity / 10 * 9;
+    this.liveLimit = capacity * 9 / 10;
     this.smallShare = liveLimit / 10;
     this.ghosts = new Ghosts(index.slots());
     this.overwrites = new Overwrites(reader);
@@ -665,12 +667,13 @@ final class Writer {
   }
 
   /**
-   * Begins periods, and waits for readers, until a condition holds.
+   * Begins periods, and waits for readers, until a condition holds: for a function of the user's no
+   * longer than {@link #STALL_NANOS}, for other calls, which are short, as long as they take.
    *
-   * @throws Stalled when a reader does not end
+   * @throws Stalled when a function does not end
    */
   private void awaitPeriods(Condition condition) {
-    long since = 0;
+    long waited = 0;
     for (int tries = 0; !condition.holds(); tries++) {
       if (newPeriod()) {
         continue;
@@ -680,25 +683,31 @@ final class Writer {
       } else if (tries < YIELDS && stalledPeriod != reader.pins.period()) {
         Thread.yield();
       } else {
-        since = since == 0 ? System.nanoTime() : since;
-        awaitReaders(since);
+        waited = awaitReaders(waited);
       }
     }
   }
 
-  /** Waits a moment for a reader, unless one has stalled for too long. */
-  private void awaitReaders(long since) {
-    if (Reader.isInRead()) {
+  /**
+   * Waits a moment for a reader, unless a function has stalled for too long.
+   *
+   * @param waited for how many ns a function has been waited for
+   * @return the same after the moment
+   */
+  private long awaitReaders(long waited) {
+    long start = System.nanoTime();
+    boolean isFunction = reader.pins.isKeptByFunction();
+    if (isFunction && waited == 0 && Reader.isInRead()) {
       throw new IllegalStateException(
           "a function that is given a value in place must not change a cache, which would"
               + " wait for it: change it after read has returned");
     }
     memory.checkSound();
     long period = reader.pins.period();
-    if (stalledPeriod == period) {
+    if (isFunction && stalledPeriod == period) {
       throw Stalled.INSTANCE;
     }
-    if (System.nanoTime() - since > STALL_NANOS) {
+    if (isFunction && waited > STALL_NANOS) {
       stalledPeriod = period;
       LOG.log(
           System.Logger.Level.WARNING,
@@ -712,6 +721,7 @@ final class Writer {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
+    return isFunction ? waited + Math.min(System.nanoTime() - start, MAX_PAUSE_NANOS) : 0;
   }
 
   /** Has no thread overwrite, and none begin to before entries have been added. */

@@ -319,4 +319,22 @@ class PinsTest {
     assertEquals(0, wrong.get(), "a period has begun too early");
     assertTrue(pins.isQuiet());
   }
+
+  @Test
+  void aFunctionThatKeepsAPeriodIsKnown() {
+    Pins pins = new Pins();
+    Pins.Pin function = pins.enterFunction();
+    assertFalse(pins.isKeptByFunction(), "the present period is its own");
+    assertTrue(pins.advance());
+    assertFalse(pins.advance());
+    assertTrue(pins.isKeptByFunction());
+    function.held = 0;
+    assertFalse(pins.isKeptByFunction());
+    Pins.Pin other = pins.enter();
+    assertTrue(pins.advance());
+    assertFalse(pins.advance());
+    assertFalse(pins.isKeptByFunction());
+    other.held = 0;
+    assertTrue(pins.advance());
+  }
 }

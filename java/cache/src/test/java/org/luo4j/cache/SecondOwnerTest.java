@@ -171,7 +171,7 @@ class SecondOwnerTest {
       child.kill();
       assertEquals("WARM_AFTER_CRASH value", waiting.get());
       String told = log.lines().get(0);
-      assertTrue(told.startsWith("INFO waiting for 120000 ms at most, as "), told);
+      assertTrue(told.startsWith("INFO waiting for 120 s at most, as "), told);
       assertTrue(told.contains(pid) && told.contains(file().toString()), told);
     } finally {
       thread.shutdown();

@@ -284,7 +284,7 @@ class WriterTest {
     try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT);
         Logged log = new Logged(WarmCache.class)) {
       scene.put("old", Scene.value(1, 40));
-      Pins.Pin pin = scene.reader.pins.enter();
+      Pins.Pin pin = scene.reader.pins.enterFunction();
       Thread.currentThread().interrupt();
       int puts = 0;
       while (scene.writer.dropped() == 0) {
@@ -311,6 +311,37 @@ class WriterTest {
       scene.put(last, Scene.value(3, 2000));
       assertArrayEquals(Scene.value(3, 2000), scene.get(last));
       assertEquals(2, scene.writer.dropped());
+    }
+  }
+
+  /** A thread that is held up in a short call of the cache's own is no function that stalls. */
+  @Test
+  void aShortCallThatIsHeldUpCostsNoPut() throws Exception {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT);
+        Logged log = new Logged(WarmCache.class)) {
+      Pins.Pin pin = scene.reader.pins.enter();
+      Thread putting =
+          new Thread(
+              () -> {
+                for (int i = 0; i < 1000; i++) {
+                  scene.put("key", Scene.value(i, 1000 + i));
+                }
+              });
+      putting.start();
+      long waits = 0; // since when it is seen to wait
+      while (waits == 0 || System.nanoTime() - waits < 5 * Writer.STALL_NANOS / 4) {
+        assertTrue(putting.isAlive(), "it never waited");
+        if (waits == 0 && putting.getState() == Thread.State.TIMED_WAITING) {
+          waits = System.nanoTime();
+        }
+        Thread.sleep(1);
+      }
+      assertTrue(putting.isAlive());
+      pin.held = 0;
+      putting.join();
+      assertArrayEquals(Scene.value(999, 1999), scene.get("key"));
+      assertEquals(0, scene.writer.dropped());
+      assertEquals(List.of(), log.lines());
     }
   }
 
