@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,6 +145,36 @@ class SeveralProcessesTest {
     }
   }
 
+  /**
+   * It is taken until its last fd is closed, finished or not, and by the process that has it too.
+   */
+  @Test
+  void aSessionThatAnotherProcessHasRetrievedIsEINVALUntilItIsClosed() throws Exception {
+    Emulator old = Emulator.open(folder);
+    ok(old.preserve(ok(Calls.create(old, "cache")), Calls.memfd(old, 4096), 1));
+    ok(Calls.create(old, "other"));
+    assertEquals(0, old.kexec());
+    try (Emulator one = Emulator.open(folder);
+        Emulator two = Emulator.open(folder);
+        ChildJvm there = peer()) {
+      int incoming = ok(Calls.retrieve(one, "cache"));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(two, "cache"));
+      assertEquals(-Errno.EINVAL, number(there.ask("retrieve cache")));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(one, "cache"));
+      ok(Calls.retrieve(two, "other"));
+      ok(one.retrieve(incoming, 1));
+      ok(one.finish(incoming));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(two, "cache"));
+      int duplicate = ok(one.duplicate(incoming));
+      ok(one.close(incoming));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(two, "cache"));
+      ok(one.close(duplicate));
+      assertEquals(-Errno.ENOENT, Calls.retrieve(two, "cache"));
+      assertEquals(-Errno.ENOENT, number(there.ask("retrieve cache")));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(one, "other"));
+    }
+  }
+
   @Test
   void aRebootByAnotherJvmKillsEveryCall() throws Exception {
     try (Emulator here = Emulator.open(folder);
@@ -187,6 +218,30 @@ class SeveralProcessesTest {
       assertNull(here.describe(memory));
       assertThrows(IllegalStateException.class, () -> here.view(address, 1));
       view.put(0, (byte) 1);
+    }
+  }
+
+  /** A call that waits for the folder's lock is of a process that is dead when it gets it. */
+  @Test
+  void aRebootKillsTheCallsThatWaitForIt() throws Exception {
+    StateFolder machine = StateFolder.open(folder);
+    try (Emulator here = Emulator.open(folder)) {
+      int session = ok(Calls.create(here, "cache"));
+      FutureTask<Integer> close = new FutureTask<>(() -> here.close(session));
+      Thread caller = new Thread(close, "caller");
+      machine.locked(
+          () -> {
+            caller.start();
+            while (caller.getState() != Thread.State.WAITING && caller.isAlive()) {
+              Thread.onSpinWait();
+            }
+            Reboot.run(machine);
+            return 0;
+          });
+      assertEquals(DEAD, close.get());
+    }
+    try (Emulator next = Emulator.open(folder)) {
+      ok(Calls.retrieve(next, "cache"));
     }
   }
 
