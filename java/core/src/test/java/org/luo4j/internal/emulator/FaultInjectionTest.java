@@ -13,9 +13,11 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.testing.Logged;
 
 /** Failures that were asked for, and what they leave behind. */
 class FaultInjectionTest {
@@ -76,10 +78,10 @@ class FaultInjectionTest {
       assertEquals(1, boots(folder), "what was made of the next boot is deleted");
       ok(old.close(bad));
       assertEquals(0, old.kexec());
+      assertEquals(1, boots(folder), "the boot before is deleted");
     }
     try (Emulator next = Emulator.open(folder)) {
       assertEquals(2, next.bootNumber());
-      assertEquals(1, boots(folder), "the boot before is deleted");
       ok(Calls.retrieve(next, "good"));
     }
   }
@@ -226,6 +228,31 @@ class FaultInjectionTest {
       assertTrue(Files.exists(data), "the fd is open");
       ok(next.close(file));
       assertFalse(Files.exists(data));
+    }
+  }
+
+  /** An errno does not say what the disk or the folder refused. */
+  @Test
+  void whatTheFolderRefusedIsInTheLog() throws Exception {
+    Path folder = temporary.resolve("machine");
+    try (Logged logged = new Logged(Emulator.class);
+        Emulator old = Emulator.open(folder)) {
+      int session = ok(Calls.create(old, "cache"));
+      int memory = Calls.memfd(old, 4096);
+      ok(old.preserve(session, memory, 1));
+      assertEquals(-Errno.EBUSY, old.preserve(session, memory, 2));
+      assertEquals(List.of(), logged.lines(), "that was the kernel's refusal");
+      Path position = Damage.only(folder, "m-0.pos");
+      Files.delete(position);
+      assertEquals(-Errno.EIO, old.kexec());
+      Files.createDirectory(position.resolveSibling("m-1.pos"));
+      assertEquals(-Errno.EIO, old.preserve(session, Calls.memfd(old, 4096), 2));
+      List<String> lines = logged.lines();
+      assertEquals(2, lines.size(), lines::toString);
+      assertTrue(lines.get(0).startsWith("WARNING kexec failed: "), lines::toString);
+      assertTrue(lines.get(0).contains("m-0.pos"), lines::toString);
+      assertTrue(lines.get(1).startsWith("WARNING a call failed with EIO: "), lines::toString);
+      assertTrue(lines.get(1).contains("m-1.pos"), lines::toString);
     }
   }
 }

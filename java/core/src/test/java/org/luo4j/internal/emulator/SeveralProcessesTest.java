@@ -12,6 +12,10 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -221,27 +225,72 @@ class SeveralProcessesTest {
     }
   }
 
+  /** Starts a call in a thread, and waits until it has ended or waits for something itself. */
+  private static FutureTask<Number> begin(Callable<Number> call) {
+    FutureTask<Number> task = new FutureTask<>(call);
+    Thread caller = new Thread(task, "caller");
+    caller.start();
+    while (caller.getState() != Thread.State.WAITING && caller.isAlive()) {
+      Thread.onSpinWait();
+    }
+    return task;
+  }
+
   /** A call that waits for the folder's lock is of a process that is dead when it gets it. */
   @Test
-  void aRebootKillsTheCallsThatWaitForIt() throws Exception {
+  void aRebootKillsTheCallsThatWaitForItAndCallsOfMemoryDoNotWait() throws Exception {
     StateFolder machine = StateFolder.open(folder);
-    try (Emulator here = Emulator.open(folder)) {
-      int session = ok(Calls.create(here, "cache"));
-      FutureTask<Integer> close = new FutureTask<>(() -> here.close(session));
-      Thread caller = new Thread(close, "caller");
+    try (Emulator one = Emulator.open(folder);
+        Emulator two = Emulator.open(folder);
+        Emulator three = Emulator.open(folder);
+        Emulator four = Emulator.open(folder)) {
+      int closed = ok(Calls.create(one, "closed"));
+      int session = ok(Calls.create(two, "cache"));
+      int preserved = Calls.memfd(two, 4096);
+      int memory = Calls.memfd(four, 4096);
+      ByteBuffer buffer = ByteBuffer.allocateDirect(8);
+      List<Callable<Number>> shared =
+          List.of(
+              () -> one.close(closed),
+              () -> two.preserve(session, preserved, 1),
+              three::openDevice);
+      List<Callable<Number>> own =
+          List.of(
+              () -> four.write(memory, buffer, 0, 8, 0),
+              () -> four.read(memory, buffer, 0, 8, 0),
+              () -> four.ioctl(memory, Abi.SESSION_FINISH, new byte[] {8, 0, 0, 0, 0, 0, 0, 0}),
+              () -> four.close(memory));
+      List<FutureTask<Number>> waiting = new ArrayList<>();
+      List<Long> answers = new ArrayList<>();
       machine.locked(
           () -> {
-            caller.start();
-            while (caller.getState() != Thread.State.WAITING && caller.isAlive()) {
-              Thread.onSpinWait();
+            shared.forEach(call -> waiting.add(begin(call)));
+            for (Callable<Number> call : own) {
+              FutureTask<Number> task = begin(call);
+              if (!task.isDone()) {
+                break; // it waits, and the next would wait for it
+              }
+              answers.add(result(task));
             }
             Reboot.run(machine);
             return 0;
           });
-      assertEquals(DEAD, close.get());
+      assertEquals(List.of(8L, 8L, (long) -Errno.ENOTTY, 0L), answers);
+      for (FutureTask<Number> task : waiting) {
+        assertEquals(DEAD, result(task));
+      }
     }
     try (Emulator next = Emulator.open(folder)) {
-      ok(Calls.retrieve(next, "cache"));
+      ok(Calls.retrieve(next, "closed"));
+      assertEquals(-Errno.ENOENT, next.retrieve(ok(Calls.retrieve(next, "cache")), 1));
+    }
+  }
+
+  private static long result(FutureTask<Number> task) {
+    try {
+      return task.get().longValue();
+    } catch (InterruptedException | ExecutionException e) {
+      throw new AssertionError(e);
     }
   }
 
