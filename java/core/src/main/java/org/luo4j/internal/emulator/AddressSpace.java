@@ -44,7 +44,7 @@ final class AddressSpace {
     if (length > LIMIT - FIRST) {
       return -ENOMEM;
     }
-    if (offset < 0 || offset > Long.MAX_VALUE - length) {
+    if (offset < 0 || offset > Long.MAX_VALUE - roundUp(length, MemFile.PAGE)) {
       return -EOVERFLOW;
     }
     long address = FIRST;

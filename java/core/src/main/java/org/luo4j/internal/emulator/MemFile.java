@@ -209,7 +209,6 @@ final class MemFile extends OpenFile {
     if (newSize <= size) {
       backing.cut(newSize);
       allocated.remove(pages(newSize), Long.MAX_VALUE);
-      viewed.remove(pages(newSize), Long.MAX_VALUE);
     } else {
       clearGrowth(newSize);
     }

@@ -60,6 +60,64 @@ class LimitsTest {
     assertEquals(last, emulator.duplicate(session), "the lowest that is free");
   }
 
+  /** What an fd is needed for does not happen in part: what arrived stays there to be retrieved. */
+  @Test
+  void aFullTableOfFdsCostsNeitherASessionNorAFile() throws Exception {
+    ok(emulator.preserve(ok(Calls.create(emulator, "cache")), Calls.memfd(emulator, PAGE), 1));
+    assertEquals(0, emulator.kexec());
+    try (Emulator next = Emulator.open(folder)) {
+      int device = ok(next.openDevice());
+      int last = device;
+      for (int fd = ok(next.duplicate(device)); fd >= 0; fd = next.duplicate(device)) {
+        last = fd;
+      }
+      assertEquals(-Errno.EMFILE, next.retrieveSession(device, Calls.field("cache")));
+      assertEquals(-Errno.EMFILE, next.createSession(device, Calls.field("new")));
+      ok(next.close(last));
+      int created = ok(next.createSession(device, Calls.field("new")));
+      ok(next.close(created));
+      int session = ok(next.retrieveSession(device, Calls.field("cache")));
+      assertEquals(-Errno.EMFILE, next.retrieve(session, 1));
+      ok(next.close(last - 1));
+      assertEquals(PAGE, next.size(ok(next.retrieve(session, 1))));
+    }
+  }
+
+  @Test
+  void filesThatAreNoMemfdsRefuseWhatOnlyMemfdsCan() {
+    int device = ok(emulator.openDevice());
+    int session = ok(emulator.createSession(device, Calls.field("cache")));
+    ByteBuffer buffer = ByteBuffer.allocateDirect(8);
+    for (int fd : new int[] {device, session}) {
+      assertEquals(Abi.O_RDWR, emulator.statusFlags(fd) & Abi.O_ACCMODE);
+      assertEquals(-Errno.EINVAL, emulator.seals(fd));
+      assertEquals(-Errno.EINVAL, emulator.addSeals(fd, Abi.F_SEAL_GROW));
+      assertEquals(0, emulator.size(fd));
+      assertEquals(0, emulator.allocated(fd));
+      assertEquals(-Errno.EINVAL, emulator.truncate(fd, 1));
+      assertEquals(-Errno.ENODEV, emulator.allocate(fd, 0, 0, 1));
+      assertEquals(-Errno.ESPIPE, emulator.seek(fd, 0, Abi.SEEK_CUR));
+      assertEquals(-Errno.ENODEV, emulator.map(fd, 0, PAGE, true));
+      assertEquals(-Errno.EINVAL, emulator.read(fd, buffer, 0, 8, -1));
+      assertEquals(-Errno.EINVAL, emulator.write(fd, buffer, 0, 8, -1));
+    }
+    for (long at = 0; at < 2; at++) {
+      assertEquals(-Errno.EINVAL, emulator.read(device, buffer, 0, 8, at));
+      assertEquals(-Errno.EINVAL, emulator.write(device, buffer, 0, 8, at));
+      assertEquals(-Errno.ESPIPE, emulator.read(session, buffer, 0, 8, at));
+      assertEquals(-Errno.ESPIPE, emulator.write(session, buffer, 0, 8, at));
+    }
+  }
+
+  @Test
+  void closeOnExecIsTakenBackAndOtherFlagsAreNotLookedAt() {
+    int memory = Calls.memfd(emulator, PAGE);
+    ok(emulator.setDescriptorFlags(memory, ~Abi.FD_CLOEXEC));
+    assertEquals(0, emulator.descriptorFlags(memory));
+    ok(emulator.setDescriptorFlags(memory, ~0));
+    assertEquals(Abi.FD_CLOEXEC, emulator.descriptorFlags(memory));
+  }
+
   @Test
   void addressesEnd() {
     int memory = Calls.memfd(emulator, PAGE);
@@ -110,7 +168,34 @@ class LimitsTest {
     assertEquals(-Errno.ENODEV, emulator.allocate(device, 0x08, 0, PAGE));
     assertEquals(-Errno.EOPNOTSUPP, emulator.allocate(device, 0x08 | keepSize, 0, PAGE));
     assertEquals(-Errno.EOPNOTSUPP, emulator.allocate(device, 0x100, 0, PAGE));
-    assertEquals(-Errno.EFBIG, emulator.allocate(memory, 0, Long.MAX_VALUE - PAGE, PAGE));
+    for (int mode : new int[] {0, 0x10, 0x40, 0x20, 0x80}) {
+      assertEquals(-Errno.ENODEV, emulator.allocate(device, mode, 0, PAGE), "mode " + mode);
+    }
+    for (int mode : new int[] {0, 0x10, 0x40, Abi.FALLOC_FL_PUNCH_HOLE}) {
+      assertEquals(
+          -Errno.ENODEV, emulator.allocate(device, mode | keepSize, 0, PAGE), "mode " + mode);
+    }
+    for (int mode : new int[] {Abi.FALLOC_FL_PUNCH_HOLE, 0x20 | keepSize, 0x80 | keepSize, 0x18}) {
+      assertEquals(-Errno.EOPNOTSUPP, emulator.allocate(device, mode, 0, PAGE), "mode " + mode);
+    }
+  }
+
+  /** The last page that a file can have is one that cannot be allocated or mapped. */
+  @Test
+  void theLastPageButOneIsTheLastToBeHad() {
+    int memory = Calls.memfd(emulator, PAGE);
+    long last = Long.MAX_VALUE - PAGE + 1;
+    assertEquals(-Errno.EFBIG, emulator.allocate(memory, 0, last - 1, PAGE));
+    assertEquals(PAGE, emulator.size(memory));
+    ok(emulator.allocate(memory, 0, last - PAGE, PAGE));
+    assertEquals(last, emulator.size(memory));
+    assertEquals(PAGE, emulator.allocated(memory));
+    for (long length : new long[] {1, PAGE - 1, PAGE}) {
+      assertEquals(-Errno.EOVERFLOW, emulator.map(memory, last, length, true));
+    }
+    assertEquals(-Errno.EOVERFLOW, emulator.map(memory, last - PAGE, PAGE + 1, true));
+    assertEquals(-Errno.EOVERFLOW, emulator.map(memory, -PAGE, PAGE, true));
+    ok(emulator.map(memory, last - PAGE, PAGE, true));
   }
 
   @Test
@@ -176,7 +261,9 @@ class LimitsTest {
           IllegalArgumentException.class, () -> emulator.failNextRetrieve("cache", 1, errno));
     }
     emulator.failNextRetrieve("n".repeat(63), 1, 1);
-    for (String name : List.of("", "n".repeat(64), "n".repeat(65))) {
+    for (String name :
+        List.of(
+            "", "n".repeat(64), "n".repeat(65), "n\0" + "n".repeat(62), "n\0" + "n".repeat(63))) {
       assertThrows(IllegalArgumentException.class, () -> emulator.failNextRetrieve(name, 1, 1));
     }
     emulator.failNextKexec(1);
@@ -288,10 +375,32 @@ class LimitsTest {
       ok(emulator.close(memfds[i]));
     }
     assertTrue(fdsOfThisJvm() < before + 40, "those of closed memfds are closed");
-    long address = ok(emulator.map(memfds[49], 0, PAGE, true));
-    assertTrue(address > 0);
-    ok(emulator.close(memfds[49]));
+    for (int i = memfds.length / 2; i < memfds.length; i++) {
+      ok(emulator.map(memfds[i], 0, PAGE, true));
+      ok(emulator.close(memfds[i]));
+    }
     emulator.exit();
     assertTrue(fdsOfThisJvm() < before + 10, "those of the process are closed");
+  }
+
+  /** It makes no call after the reboot that would notice. */
+  @Test
+  void filesOfThisJvmAreClosedByTheReboot() throws Exception {
+    int before = fdsOfThisJvm();
+    for (int i = 0; i < 20; i++) {
+      Emulator process = Emulator.open(folder);
+      Calls.write(process, Calls.memfd(process, PAGE), 0, (byte) 1);
+      assertEquals(0, process.kexec());
+    }
+    assertTrue(fdsOfThisJvm() < before + 10, "those of the memfds and the processes");
+  }
+
+  @Test
+  void filesOfThisJvmAreClosedByTheExit() throws Exception {
+    int before = fdsOfThisJvm();
+    for (int i = 0; i < 20; i++) {
+      Emulator.open(folder).exit();
+    }
+    assertTrue(fdsOfThisJvm() < before + 10, "those by which the processes were alive");
   }
 }

@@ -93,4 +93,11 @@ class ManifestTest {
     assertNull(Manifest.hexName(field));
     assertNull(Manifest.hexName(new byte[Abi.NAME_LENGTH]));
   }
+
+  @Test
+  void aChecksumOfNothingIsDamage() throws Exception {
+    Path file = Files.writeString(temporary.resolve("manifest"), "end 0\n");
+    IOException e = assertThrows(IOException.class, () -> Manifest.read(file));
+    assertEquals(file + " is damaged: not a session of format 1", e.getMessage());
+  }
 }

@@ -258,4 +258,125 @@ class MappingSafetyTest {
       Thread.interrupted();
     }
   }
+
+  /** A mapping is of pages, whatever the file's size was in between. */
+  @Test
+  void pagesThatAViewWroteAfterTheFileShrankAndGrewAreCounted() {
+    int memory = Calls.memfd(emulator, 4 * 4096);
+    ByteBuffer view = emulator.view(ok(emulator.map(memory, 0, 4 * 4096, true)), 4 * 4096);
+    view.put(2 * 4096, (byte) 1);
+    ok(emulator.truncate(memory, 0));
+    ok(emulator.truncate(memory, 4 * 4096));
+    assertEquals(0, emulator.allocated(memory));
+    view.put(3 * 4096, (byte) 1);
+    assertEquals(4096, emulator.allocated(memory));
+  }
+
+  @Test
+  void aPageBeyondTheEndThatAViewWroteIsNotCounted() {
+    int memory = Calls.memfd(emulator, 100);
+    ByteBuffer view = emulator.view(ok(emulator.map(memory, 0, 8192, true)), 8192);
+    view.put(4096, (byte) 1);
+    assertEquals(0, emulator.allocated(memory));
+    view.put(99, (byte) 1);
+    assertEquals(4096, emulator.allocated(memory));
+  }
+
+  /** Seals against either direction leave it, and so does a session that preserves the file. */
+  @Test
+  void truncatingToTheSameSizeFreesWhatWasAllocatedBeyondIt() {
+    int memory = Calls.memfd(emulator, 5000);
+    ok(emulator.allocate(memory, Abi.FALLOC_FL_KEEP_SIZE, 0, 5 * 4096));
+    ByteBuffer view = emulator.view(ok(emulator.map(memory, 0, 8192, true)), 8192);
+    view.put(4999, (byte) 1).put(5000, (byte) 2);
+    assertEquals(5 * 4096, emulator.allocated(memory));
+    ok(emulator.addSeals(memory, Abi.F_SEAL_GROW | Abi.F_SEAL_SHRINK));
+    ok(emulator.truncate(memory, 5000));
+    assertEquals(2 * 4096, emulator.allocated(memory));
+    assertEquals(1, view.get(4999));
+    assertEquals(0, view.get(5000));
+    ok(emulator.preserve(ok(Calls.create(emulator, "cache")), memory, 1));
+    ok(emulator.truncate(memory, 5000));
+  }
+
+  /**
+   * It cannot be made writable: mappings that can be, of before the seal, are what stands there.
+   */
+  @Test
+  void aMappingOfASealedFileIsNotInTheWayOfAWriteSeal() {
+    int memory = Calls.memfd(emulator, 4096);
+    long writable = ok(emulator.map(memory, 0, 4096, true));
+    long readable = ok(emulator.map(memory, 0, 4096, false));
+    ok(emulator.addSeals(memory, Abi.F_SEAL_FUTURE_WRITE));
+    long sealed = ok(emulator.map(memory, 0, 4096, false));
+    ok(emulator.unmap(writable, 4096));
+    assertEquals(-Errno.EBUSY, emulator.addSeals(memory, Abi.F_SEAL_WRITE));
+    ok(emulator.unmap(sealed, 4096));
+    assertEquals(-Errno.EBUSY, emulator.addSeals(memory, Abi.F_SEAL_WRITE), "of before the seal");
+    sealed = ok(emulator.map(memory, 0, 4096, false));
+    ok(emulator.unmap(readable, 4096));
+    ok(emulator.addSeals(memory, Abi.F_SEAL_WRITE));
+    assertEquals(0, emulator.view(sealed, 4096).get(0));
+  }
+
+  @Test
+  void aMappingTakesAGapThatItFills() {
+    int memory = Calls.memfd(emulator, 4096);
+    long first = ok(emulator.map(memory, 0, 4096, true));
+    long second = ok(emulator.map(memory, 0, 4096, true));
+    long gap = second - first - Abi.MAP_ALIGNMENT;
+    ok(emulator.unmap(first, 4096));
+    long longer = ok(emulator.map(memory, 0, gap + 1, true));
+    assertTrue(longer > second);
+    assertEquals(first, emulator.map(memory, 0, gap, true));
+  }
+
+  @Test
+  void aViewOfNothingIsOfAMappedPlace() {
+    int memory = Calls.memfd(emulator, 4096);
+    long address = ok(emulator.map(memory, 0, 4096, true));
+    assertEquals(0, emulator.view(address + 4095, 0).capacity());
+    assertThrows(IllegalArgumentException.class, () -> emulator.view(address + 4096, 0));
+    assertThrows(IllegalArgumentException.class, () -> emulator.view(address - 1, 0));
+    assertThrows(IllegalArgumentException.class, () -> emulator.view(address, -1));
+  }
+
+  @Test
+  void readingAndWritingNothingSucceedsAndMovesNothing() {
+    int memory = Calls.memfd(emulator, 4096);
+    ByteBuffer buffer = ByteBuffer.allocateDirect(8);
+    ok(emulator.addSeals(memory, Abi.F_SEAL_GROW));
+    for (long at = -1; at < 2; at++) {
+      assertEquals(0, emulator.read(memory, buffer, 0, 0, at));
+      assertEquals(0, emulator.write(memory, buffer, 0, 0, at));
+    }
+    assertEquals(0, emulator.write(memory, buffer, 8, 0, 8192));
+    assertEquals(4096, emulator.size(memory));
+    assertEquals(0, emulator.seek(memory, 0, Abi.SEEK_CUR));
+  }
+
+  /** The page stays, though nothing in it tells it from one that was never there. */
+  @Test
+  void aPageThatAViewWroteCountsWhereAHoleInsideItMadeItZero() {
+    int memory = Calls.memfd(emulator, 4096);
+    emulator.view(ok(emulator.map(memory, 0, 4096, true)), 4096).put(7, (byte) 1);
+    int punch = Abi.FALLOC_FL_PUNCH_HOLE | Abi.FALLOC_FL_KEEP_SIZE;
+    ok(emulator.allocate(memory, punch, 0, 100));
+    assertArrayEquals(new byte[1], Calls.read(emulator, memory, 7, 1));
+    assertEquals(4096, emulator.allocated(memory));
+  }
+
+  @Test
+  void aWriteThatEndsAtASizeThatMustNotChangeIsWhole() throws Exception {
+    int sealed = Calls.memfd(emulator, 5000);
+    ok(emulator.addSeals(sealed, Abi.F_SEAL_GROW));
+    int preserved = Calls.memfd(emulator, 5000);
+    ok(emulator.preserve(ok(Calls.create(emulator, "cache")), preserved, 1));
+    ByteBuffer buffer = ByteBuffer.allocateDirect(5001);
+    for (int memory : new int[] {sealed, preserved}) {
+      assertEquals(5000, emulator.write(memory, buffer, 0, 5000, 0));
+      assertEquals(-Errno.EPERM, emulator.write(memory, buffer, 0, 5001, 0));
+      assertEquals(1, emulator.write(memory, buffer, 0, 1, 4999));
+    }
+  }
 }

@@ -12,6 +12,11 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,6 +149,36 @@ class SeveralProcessesTest {
     }
   }
 
+  /**
+   * It is taken until its last fd is closed, finished or not, and by the process that has it too.
+   */
+  @Test
+  void aSessionThatAnotherProcessHasRetrievedIsEINVALUntilItIsClosed() throws Exception {
+    Emulator old = Emulator.open(folder);
+    ok(old.preserve(ok(Calls.create(old, "cache")), Calls.memfd(old, 4096), 1));
+    ok(Calls.create(old, "other"));
+    assertEquals(0, old.kexec());
+    try (Emulator one = Emulator.open(folder);
+        Emulator two = Emulator.open(folder);
+        ChildJvm there = peer()) {
+      int incoming = ok(Calls.retrieve(one, "cache"));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(two, "cache"));
+      assertEquals(-Errno.EINVAL, number(there.ask("retrieve cache")));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(one, "cache"));
+      ok(Calls.retrieve(two, "other"));
+      ok(one.retrieve(incoming, 1));
+      ok(one.finish(incoming));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(two, "cache"));
+      int duplicate = ok(one.duplicate(incoming));
+      ok(one.close(incoming));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(two, "cache"));
+      ok(one.close(duplicate));
+      assertEquals(-Errno.ENOENT, Calls.retrieve(two, "cache"));
+      assertEquals(-Errno.ENOENT, number(there.ask("retrieve cache")));
+      assertEquals(-Errno.EINVAL, Calls.retrieve(one, "other"));
+    }
+  }
+
   @Test
   void aRebootByAnotherJvmKillsEveryCall() throws Exception {
     try (Emulator here = Emulator.open(folder);
@@ -187,6 +222,75 @@ class SeveralProcessesTest {
       assertNull(here.describe(memory));
       assertThrows(IllegalStateException.class, () -> here.view(address, 1));
       view.put(0, (byte) 1);
+    }
+  }
+
+  /** Starts a call in a thread, and waits until it has ended or waits for something itself. */
+  private static FutureTask<Number> begin(Callable<Number> call) {
+    FutureTask<Number> task = new FutureTask<>(call);
+    Thread caller = new Thread(task, "caller");
+    caller.start();
+    while (caller.getState() != Thread.State.WAITING && caller.isAlive()) {
+      Thread.onSpinWait();
+    }
+    return task;
+  }
+
+  /** A call that waits for the folder's lock is of a process that is dead when it gets it. */
+  @Test
+  void aRebootKillsTheCallsThatWaitForItAndCallsOfMemoryDoNotWait() throws Exception {
+    StateFolder machine = StateFolder.open(folder);
+    try (Emulator one = Emulator.open(folder);
+        Emulator two = Emulator.open(folder);
+        Emulator three = Emulator.open(folder);
+        Emulator four = Emulator.open(folder)) {
+      int closed = ok(Calls.create(one, "closed"));
+      int session = ok(Calls.create(two, "cache"));
+      int preserved = Calls.memfd(two, 4096);
+      int memory = Calls.memfd(four, 4096);
+      ByteBuffer buffer = ByteBuffer.allocateDirect(8);
+      List<Callable<Number>> shared =
+          List.of(
+              () -> one.close(closed),
+              () -> two.preserve(session, preserved, 1),
+              three::openDevice);
+      List<Callable<Number>> own =
+          List.of(
+              () -> four.write(memory, buffer, 0, 8, 0),
+              () -> four.read(memory, buffer, 0, 8, 0),
+              () -> four.ioctl(memory, Abi.SESSION_FINISH, new byte[] {8, 0, 0, 0, 0, 0, 0, 0}),
+              () -> four.close(memory));
+      List<FutureTask<Number>> waiting = new ArrayList<>();
+      List<Long> answers = new ArrayList<>();
+      machine.locked(
+          () -> {
+            shared.forEach(call -> waiting.add(begin(call)));
+            for (Callable<Number> call : own) {
+              FutureTask<Number> task = begin(call);
+              if (!task.isDone()) {
+                break; // it waits, and the next would wait for it
+              }
+              answers.add(result(task));
+            }
+            Reboot.run(machine);
+            return 0;
+          });
+      assertEquals(List.of(8L, 8L, (long) -Errno.ENOTTY, 0L), answers);
+      for (FutureTask<Number> task : waiting) {
+        assertEquals(DEAD, result(task));
+      }
+    }
+    try (Emulator next = Emulator.open(folder)) {
+      ok(Calls.retrieve(next, "closed"));
+      assertEquals(-Errno.ENOENT, next.retrieve(ok(Calls.retrieve(next, "cache")), 1));
+    }
+  }
+
+  private static long result(FutureTask<Number> task) {
+    try {
+      return task.get().longValue();
+    } catch (InterruptedException | ExecutionException e) {
+      throw new AssertionError(e);
     }
   }
 

@@ -211,4 +211,14 @@ class StateFolderTest {
       assertEquals(0, next.finish(session));
     }
   }
+
+  @Test
+  void anArrivalUnderAnotherNameIsDamage() throws Exception {
+    preserveAndReboot();
+    Path session = Damage.only(folder, "manifest").getParent();
+    Files.move(session, session.resolveSibling(Manifest.hexName(Calls.field("other"))));
+    try (Emulator next = Emulator.open(folder)) {
+      assertEquals(-Errno.EIO, next.openDevice());
+    }
+  }
 }
