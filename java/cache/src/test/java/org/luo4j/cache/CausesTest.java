@@ -4,6 +4,7 @@ package org.luo4j.cache;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -167,6 +168,81 @@ class CausesTest {
     check(1, "a20EXPIRED");
     assertNull(scene.get("a"));
     assertNotNull(scene.get("first"));
+  }
+
+  @Test
+  void whatHasExpiredIsDroppedAndTheRestIsSaidToBeThere() {
+    put("stays", 20);
+    scene.put("later", Scene.value(1, 20), scene.reader.clock.after(10_000));
+    putExpired("past", 20);
+    assertFalse(scene.writer.dropExpired(false), "one can expire yet");
+    check(1, "past20EXPIRED");
+    assertNotNull(scene.get("later"));
+    scene.now += 20_000;
+    assertTrue(scene.writer.dropExpired(false));
+    check(2, "later20EXPIRED");
+    assertTrue(scene.writer.dropExpired(false));
+    scene.put("early", Scene.value(1, 20), scene.reader.clock.after(10_000));
+    assertTrue(scene.writer.dropExpired(true));
+    check(3, "early20EXPIRED");
+    assertNotNull(scene.get("stays"));
+  }
+
+  /** Expiry counts from another base then, by which what is left could not be read. */
+  @Test
+  void whatCanExpireIsDroppedWhenNoExpiryCanBeMadeAnyMore() {
+    put("stays", 20);
+    scene.put("late", Scene.value(1, 20), scene.reader.clock.after(1000));
+    scene.writer.renewBase();
+    check(0);
+    assertNotNull(scene.get("late"));
+    assertEquals(0, scene.reader.clock.base());
+    scene.now += 0xFFFF_FFFFL << 6;
+    assertEquals(0, scene.reader.clock.after(1000));
+    scene.writer.renewBase();
+    check(1, "late20EXPIRED");
+    assertNotNull(scene.get("stays"));
+    scene.put("new", Scene.value(1, 20), scene.reader.clock.after(1000));
+    assertNotNull(scene.get("new"));
+    scene.now += 2000;
+    assertNull(scene.get("new"));
+  }
+
+  /** Else one that began before would write an expiry of the base before. */
+  @Test
+  void withANewBaseNothingIsOverwrittenUntilMoreIsPut() {
+    for (int i = 0; i < 60; i++) {
+      put("fill" + i, 100); // beyond what is cleaned first, where nothing is overwritten
+      put("large" + i, 700);
+    }
+    int large = (int) scene.layout.smallBytes() / 4;
+    for (String key : new String[] {"small", "main"}) {
+      int length = key.equals("small") ? 20 : large;
+      for (int i = 0; i < 2; i++) {
+        put(key, length);
+      }
+      scene.newPeriods();
+      scene.newPeriods();
+      assertEquals(Overwrites.Result.DONE, scene.overwrite(key, Scene.value(2, length)), key);
+      scene.newPeriods();
+      scene.now += 0xFFFF_FFFFL << 6;
+      scene.writer.renewBase();
+      scene.newPeriods();
+      assertNotEquals(Overwrites.Result.DONE, scene.overwrite(key, Scene.value(3, length)), key);
+      assertArrayEquals(Scene.value(2, length), scene.get(key));
+    }
+  }
+
+  @Test
+  void ofSomeThatAreRemovedIsToldWhichHadExpired() {
+    put("a", 20);
+    putExpired("b", 30);
+    for (long place = scene.layout.index(); scene.reader.index.isPlace(place); ) {
+      place = scene.writer.removeSome(place);
+    }
+    told.sort(null);
+    check(1, "a20EXPLICIT", "b30EXPIRED");
+    assertEquals(0, scene.reader.entries());
   }
 
   private void fillUp(int length) {

@@ -388,4 +388,70 @@ class WriterTest {
       assertFalse(scene.remove("key"));
     }
   }
+
+  @Test
+  void asManyAsAreOneMebibyteAreRemovedAtATime() throws IOException {
+    CacheFormat.Layout large = CacheFormat.Layout.of(16 << 20, 1 << 20);
+    try (Scene scene = new Scene(folder.resolve("large"), large)) {
+      for (int i = 0; i < 8; i++) {
+        scene.put("key" + i, Scene.value(i, (512 << 10) - 12 - 4));
+      }
+      scene.writer.removeSome(large.index());
+      assertEquals(6, scene.reader.entries());
+    }
+  }
+
+  // ---- periods ----
+
+  @Test
+  void aPeriodBeginsWhenEightHaveBeenRemoved() {
+    writer = new Writer(reader, LAYOUT);
+    long period = reader.pins.period();
+    for (int i = 1; i <= 24; i++) {
+      byte[] key = {4, 5, (byte) i};
+      assertTrue(writer.remove(key, reader.hash(key), RemovalCause.EXPLICIT));
+      assertEquals(period + i / 8, reader.pins.period(), "removals: " + i);
+    }
+  }
+
+  @Test
+  void noPeriodBeginsBeforeAReaderOfTheOneBeforeHasLeft() {
+    Pins.Pin pin = reader.pins.enter();
+    assertTrue(writer.newPeriod());
+    assertFalse(writer.newPeriod());
+    assertFalse(writer.newPeriod());
+    pin.held = 0;
+    assertTrue(writer.newPeriod());
+    assertTrue(writer.newPeriod());
+  }
+
+  /** Its place is not taken before, and nothing is dropped: a reader may take a second. */
+  @Test
+  void aPutWaitsForAReaderThatEndsInTime() {
+    Pins.Pin[] pin = new Pins.Pin[1];
+    int[] checks = {0};
+    Memory memory =
+        new Memory(region) {
+          @Override
+          void checkSound() {
+            super.checkSound();
+            if (pin[0] != null && ++checks[0] == 5) {
+              pin[0].held = 0;
+            }
+          }
+        };
+    reader = new Reader(memory, LAYOUT, new CacheClock(memory, () -> 0), false);
+    writer = new Writer(reader, LAYOUT);
+    pin[0] = reader.pins.enter();
+    try (Logged log = new Logged(WarmCache.class)) {
+      for (int n = 0; checks[0] < 5; n++) {
+        byte[] key = {7, 8, (byte) n};
+        byte[] value = ByteBuffer.allocate(1000).putInt(n).array();
+        put(key, value);
+        assertArrayEquals(value, reader.get(key, reader.hash(key)));
+      }
+      assertEquals(List.of(), log.lines());
+    }
+    assertEquals(0, writer.dropped());
+  }
 }
