@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -266,6 +267,38 @@ class CausesTest {
   }
 
   @Test
+  void nineTenthsToTheByteAreKept() throws IOException {
+    scene.close();
+    scene = new Scene(folder.resolve("large"), CacheFormat.Layout.of(80 << 10, 512));
+    listen();
+    int most = (80 << 10) / 10 * 9 / 512;
+    assertEquals((80 << 10) / 10 * 9, most * 512);
+    for (int i = 0; i < most; i++) {
+      put("key" + i, 10);
+    }
+    check(0);
+    put("one more", 10);
+    assertEquals(1, told.size());
+    assertEquals(1, scene.writer.evictions());
+    assertEquals(most, scene.reader.entries());
+  }
+
+  /** Which has made room, so that the new one is put as that of a new key. */
+  @Test
+  void aPutThatEvictsItsOwnKeysEntryIsDone() {
+    fillUp(480);
+    CacheImage.Item oldest =
+        scene.image().items().stream()
+            .filter(item -> (item.slot() & Index.MAIN_BIT) == 0)
+            .min(Comparator.comparing(item -> item.slot() & Ring.PLACE_MASK))
+            .orElseThrow();
+    scene.put(oldest.key(), Scene.value(2, 1500));
+    assertEquals(oldest.key() + "480SIZE", told.get(0));
+    assertArrayEquals(Scene.value(2, 1500), scene.get(oldest.key()));
+    assertEquals(told.size(), scene.writer.evictions());
+  }
+
+  @Test
   void anEntryCountsAsTheAverageAtLeast() throws IOException {
     scene.close();
     open(512);
@@ -309,6 +342,29 @@ class CausesTest {
     check(1, keys.get(11) + "10SIZE");
     assertNotNull(scene.get(keys.get(16)));
     assertEquals(16, scene.reader.entries());
+  }
+
+  @Test
+  void anEntryWithSlotsElsewhereStaysThoughItIsUsedLess() throws IOException {
+    scene.close();
+    open(512);
+    List<String> keys = new ArrayList<>();
+    for (int next = 0; keys.size() < 17; ) {
+      String key = scene.key(next, first -> first == 2, second -> second == 3);
+      next = Integer.parseInt(key) + 1;
+      keys.add(key);
+    }
+    String behind = scene.key(0, first -> first == 4, second -> second > 4);
+    put(behind, 10);
+    assertEquals(4 * 64, scene.image().item(behind).place() - scene.layout.index());
+    for (String key : keys.subList(0, 16)) {
+      put(key, 10);
+      scene.get(key);
+    }
+    put(keys.get(16), 10);
+    assertEquals(1, told.size());
+    assertNotNull(scene.get(behind));
+    assertNotNull(scene.get(keys.get(16)));
   }
 
   // ---- which entries go ----

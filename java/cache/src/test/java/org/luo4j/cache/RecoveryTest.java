@@ -14,9 +14,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -580,6 +582,7 @@ class RecoveryTest {
       scene.reader.countOpening();
       assertEquals(false, scene.writer.dropDamaged(key8));
       assertTrue(scene.writer.dropDamaged(item.place()));
+      assertEquals(false, scene.writer.dropDamaged(item.place()), "it is gone");
       assertEquals(1, scene.reader.corrupt.sum());
       image = scene.image();
     }
@@ -609,6 +612,67 @@ class RecoveryTest {
       scene.writer.recount();
       scene.image().checkCounts();
       assertEquals(0, scene.memory.getLong(CacheFormat.RECOUNT_AT));
+    }
+  }
+
+  @Test
+  void aDamagedEntryThatIsReplacedIsCountedAndNotTold() throws IOException {
+    CacheImage.Item item = image.item("key9");
+    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      List<String> told = new ArrayList<>();
+      scene.writer.onRemoval((key, value, cause) -> told.add(new String(key, US_ASCII) + cause));
+      scene.put("key9", Scene.value(1, 50));
+      scene.put("key8", Scene.value(2, 50));
+      assertEquals(List.of("key8REPLACED"), told);
+      assertEquals(1, scene.reader.corrupt.sum());
+      assertArrayEquals(Scene.value(1, 50), scene.get("key9"));
+      scene.image().checkCounts();
+    }
+  }
+
+  /** What they held is gone with what can be counted. */
+  @Test
+  void slotsOfDeadEntriesAreEmptiedAndCountedAsDamage() throws IOException {
+    for (int at : new int[] {image.item("key1").at(), image.item("key2").at()}) {
+      image.setInt(at, 0);
+    }
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      scene.writer.recount();
+      assertEquals(2, scene.reader.corrupt.sum());
+      contents.remove("key1");
+      contents.remove("key2");
+      assertContents(contents, scene.image().contents());
+      scene.image().checkCounts();
+      scene.memory.putLong(CacheFormat.RECOUNT_AT, 1);
+      scene.writer.clear();
+      assertEquals(0, scene.memory.getLong(CacheFormat.RECOUNT_AT), "nothing is counted as it is");
+      scene.image().checkCounts();
+    }
+  }
+
+  /** All entries that were there then have been met by then. */
+  @Test
+  void theCountsAreMadeAnewWhenTheRingHasGoneRoundAfterDamage() throws IOException {
+    CacheImage.Item first = image.item("key0");
+    image.setInt(first.at() + 20, ~image.intAt(first.at() + 20));
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      int puts = 0;
+      while (scene.reader.corrupt.sum() == 0) {
+        scene.put("new" + puts % 9, Scene.value(1, 100 + puts++ % 64));
+      }
+      long tail = scene.reader.small.tail();
+      assertEquals(1, scene.memory.getLong(CacheFormat.RECOUNT_AT));
+      scene.memory.putLong(CacheFormat.RECOUNT_AT, 2); // as only who counts sets it to 0
+      while (scene.reader.small.tail() < tail + LAYOUT.smallBytes()) {
+        scene.put("new" + puts % 9, Scene.value(1, 100 + puts++ % 64));
+      }
+      assertEquals(0, scene.memory.getLong(CacheFormat.RECOUNT_AT));
+      scene.image().checkCounts();
+      assertEquals(1, scene.reader.corrupt.sum());
     }
   }
 
