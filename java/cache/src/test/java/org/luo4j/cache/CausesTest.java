@@ -457,6 +457,23 @@ class CausesTest {
   }
 
   @Test
+  void whatWasUsedAtTheMainRingsEndGoesRoundOnceMore() {
+    put("key", 20);
+    for (int i = 0; i < 3; i++) {
+      scene.get("key");
+    }
+    for (int uses = 2; uses >= 0; uses--) {
+      long slot = scene.image().item("key").slot();
+      while (Index.isSame(scene.image().item("key").slot(), slot)) {
+        put("fill" + puts, 480);
+        scene.get("fill" + puts++);
+      }
+      assertTrue(isInMain("key"));
+      assertEquals(uses, scene.image().item("key").slot() >>> Index.USES_SHIFT & 3);
+    }
+  }
+
+  @Test
   void whatIsLargerThanAQuarterOfTheSmallRingGoesToTheMainRing() {
     int most = (int) scene.layout.smallBytes() / 4 - 12 - 3;
     put("atm", most);

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -178,6 +179,22 @@ class WriterTest {
       assertArrayEquals(value(n), reader.get(KEY, hash));
       assertArrayEquals(longer(n), reader.get(other, reader.hash(other)));
     }
+  }
+
+  /** Else two entries would be in one place. */
+  @Test
+  void aPlaceThatAThreadKeepsIsTakenByNoOtherEntry() {
+    put(KEY, value(0));
+    long kept = position(KEY);
+    put(KEY, value(1));
+    newPeriods();
+    newPeriods();
+    byte[] other = {7, 8, 9};
+    put(other, value(5));
+    assertNotEquals(kept, position(other));
+    assertTrue(overwrite(2));
+    assertEquals(kept, position(KEY));
+    assertArrayEquals(value(5), reader.get(other, reader.hash(other)));
   }
 
   @Test
@@ -563,6 +580,30 @@ class WriterTest {
       scene.image().checkCounts();
       scene.image().checkDead();
       assertEquals(List.of(), told);
+    }
+  }
+
+  @Test
+  void aDamagedEntryThatAnotherThreadOverwritesIsNotDropped() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT)) {
+      for (int i = 0; i < 60; i++) {
+        scene.put("fill" + i, Scene.value(i, 40));
+      }
+      scene.inOtherThread(
+          () -> {
+            for (int i = 0; i < 4; i++) {
+              scene.put("key", Scene.value(i, 40));
+            }
+          });
+      scene.newPeriods();
+      CacheImage.Item item = scene.image().item("key");
+      int damaged = item.at() + 12 + 3 + 20;
+      scene.memory.putByte(damaged, (byte) ~scene.memory.getByte(damaged));
+      assertEquals(-1, scene.reader.verify(item.place()));
+      overwriteInNextChange(scene, "key", Scene.value(10, 40));
+      assertFalse(scene.writer.dropDamaged(item.place()));
+      assertArrayEquals(Scene.value(10, 40), scene.get("key"));
+      assertEquals(0, scene.reader.corrupt.sum());
     }
   }
 
