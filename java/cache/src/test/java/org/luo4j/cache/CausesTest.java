@@ -4,6 +4,7 @@ package org.luo4j.cache;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -14,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -169,6 +171,81 @@ class CausesTest {
     assertNotNull(scene.get("first"));
   }
 
+  @Test
+  void whatHasExpiredIsDroppedAndTheRestIsSaidToBeThere() {
+    put("stays", 20);
+    scene.put("later", Scene.value(1, 20), scene.reader.clock.after(10_000));
+    putExpired("past", 20);
+    assertFalse(scene.writer.dropExpired(false), "one can expire yet");
+    check(1, "past20EXPIRED");
+    assertNotNull(scene.get("later"));
+    scene.now += 20_000;
+    assertTrue(scene.writer.dropExpired(false));
+    check(2, "later20EXPIRED");
+    assertTrue(scene.writer.dropExpired(false));
+    scene.put("early", Scene.value(1, 20), scene.reader.clock.after(10_000));
+    assertTrue(scene.writer.dropExpired(true));
+    check(3, "early20EXPIRED");
+    assertNotNull(scene.get("stays"));
+  }
+
+  /** Expiry counts from another base then, by which what is left could not be read. */
+  @Test
+  void whatCanExpireIsDroppedWhenNoExpiryCanBeMadeAnyMore() {
+    put("stays", 20);
+    scene.put("late", Scene.value(1, 20), scene.reader.clock.after(1000));
+    scene.writer.renewBase();
+    check(0);
+    assertNotNull(scene.get("late"));
+    assertEquals(0, scene.reader.clock.base());
+    scene.now += 0xFFFF_FFFFL << 6;
+    assertEquals(0, scene.reader.clock.after(1000));
+    scene.writer.renewBase();
+    check(1, "late20EXPIRED");
+    assertNotNull(scene.get("stays"));
+    scene.put("new", Scene.value(1, 20), scene.reader.clock.after(1000));
+    assertNotNull(scene.get("new"));
+    scene.now += 2000;
+    assertNull(scene.get("new"));
+  }
+
+  /** Else one that began before would write an expiry of the base before. */
+  @Test
+  void withANewBaseNothingIsOverwrittenUntilMoreIsPut() {
+    for (int i = 0; i < 60; i++) {
+      put("fill" + i, 100); // beyond what is cleaned first, where nothing is overwritten
+      put("large" + i, 700);
+    }
+    int large = (int) scene.layout.smallBytes() / 4;
+    for (String key : new String[] {"small", "main"}) {
+      int length = key.equals("small") ? 20 : large;
+      for (int i = 0; i < 2; i++) {
+        put(key, length);
+      }
+      scene.newPeriods();
+      scene.newPeriods();
+      assertEquals(Overwrites.Result.DONE, scene.overwrite(key, Scene.value(2, length)), key);
+      scene.newPeriods();
+      scene.now += 0xFFFF_FFFFL << 6;
+      scene.writer.renewBase();
+      scene.newPeriods();
+      assertNotEquals(Overwrites.Result.DONE, scene.overwrite(key, Scene.value(3, length)), key);
+      assertArrayEquals(Scene.value(2, length), scene.get(key));
+    }
+  }
+
+  @Test
+  void ofSomeThatAreRemovedIsToldWhichHadExpired() {
+    put("a", 20);
+    putExpired("b", 30);
+    for (long place = scene.layout.index(); scene.reader.index.isPlace(place); ) {
+      place = scene.writer.removeSome(place);
+    }
+    told.sort(null);
+    check(1, "a20EXPLICIT", "b30EXPIRED");
+    assertEquals(0, scene.reader.entries());
+  }
+
   private void fillUp(int length) {
     for (int i = 0; scene.reader.liveBytes() + Entry.bytes(8, length) <= LIMIT; i++) {
       put(String.format("%08d", i), length);
@@ -187,6 +264,38 @@ class CausesTest {
     put("0", 1);
     assertEquals(1, scene.writer.evictions());
     assertTrue(told.get(0).endsWith("980SIZE"), told.get(0));
+  }
+
+  @Test
+  void nineTenthsToTheByteAreKept() throws IOException {
+    scene.close();
+    scene = new Scene(folder.resolve("large"), CacheFormat.Layout.of(80 << 10, 512));
+    listen();
+    int most = (80 << 10) / 10 * 9 / 512;
+    assertEquals((80 << 10) / 10 * 9, most * 512);
+    for (int i = 0; i < most; i++) {
+      put("key" + i, 10);
+    }
+    check(0);
+    put("one more", 10);
+    assertEquals(1, told.size());
+    assertEquals(1, scene.writer.evictions());
+    assertEquals(most, scene.reader.entries());
+  }
+
+  /** Which has made room, so that the new one is put as that of a new key. */
+  @Test
+  void aPutThatEvictsItsOwnKeysEntryIsDone() {
+    fillUp(480);
+    CacheImage.Item oldest =
+        scene.image().items().stream()
+            .filter(item -> (item.slot() & Index.MAIN_BIT) == 0)
+            .min(Comparator.comparing(item -> item.slot() & Ring.PLACE_MASK))
+            .orElseThrow();
+    scene.put(oldest.key(), Scene.value(2, 1500));
+    assertEquals(oldest.key() + "480SIZE", told.get(0));
+    assertArrayEquals(Scene.value(2, 1500), scene.get(oldest.key()));
+    assertEquals(told.size(), scene.writer.evictions());
   }
 
   @Test
@@ -233,6 +342,29 @@ class CausesTest {
     check(1, keys.get(11) + "10SIZE");
     assertNotNull(scene.get(keys.get(16)));
     assertEquals(16, scene.reader.entries());
+  }
+
+  @Test
+  void anEntryWithSlotsElsewhereStaysThoughItIsUsedLess() throws IOException {
+    scene.close();
+    open(512);
+    List<String> keys = new ArrayList<>();
+    for (int next = 0; keys.size() < 17; ) {
+      String key = scene.key(next, first -> first == 2, second -> second == 3);
+      next = Integer.parseInt(key) + 1;
+      keys.add(key);
+    }
+    String behind = scene.key(0, first -> first == 4, second -> second > 4);
+    put(behind, 10);
+    assertEquals(4 * 64, scene.image().item(behind).place() - scene.layout.index());
+    for (String key : keys.subList(0, 16)) {
+      put(key, 10);
+      scene.get(key);
+    }
+    put(keys.get(16), 10);
+    assertEquals(1, told.size());
+    assertNotNull(scene.get(behind));
+    assertNotNull(scene.get(keys.get(16)));
   }
 
   // ---- which entries go ----
@@ -322,6 +454,23 @@ class CausesTest {
     put("key5", 300);
     assertEquals(2, scene.image().item("key5").slot() >>> Index.USES_SHIFT & 3, "overwritten");
     assertTrue(isInMain("key5"), "it stays there");
+  }
+
+  @Test
+  void whatWasUsedAtTheMainRingsEndGoesRoundOnceMore() {
+    put("key", 20);
+    for (int i = 0; i < 3; i++) {
+      scene.get("key");
+    }
+    for (int uses = 2; uses >= 0; uses--) {
+      long slot = scene.image().item("key").slot();
+      while (Index.isSame(scene.image().item("key").slot(), slot)) {
+        put("fill" + puts, 480);
+        scene.get("fill" + puts++);
+      }
+      assertTrue(isInMain("key"));
+      assertEquals(uses, scene.image().item("key").slot() >>> Index.USES_SHIFT & 3);
+    }
   }
 
   @Test

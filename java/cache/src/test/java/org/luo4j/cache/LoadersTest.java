@@ -331,6 +331,20 @@ class LoadersTest {
     assertNull(loads.begin(new Loads.Load(new byte[] {2}, 5)));
   }
 
+  /** What it gave is for those who came while it ran. */
+  @Test
+  void whoComesWhenALoadIsOverGetsNothingOfIt() throws Exception {
+    Loads loads = new Loads();
+    Loads.Load load = new Loads.Load(new byte[] {1}, 5);
+    assertNull(loads.begin(load));
+    assertSame(load, loads.begin(new Loads.Load(new byte[] {1}, 5)));
+    Call<byte[]> waiting = new Call<>(() -> loads.await(load, "key")).awaitWaiting();
+    loads.end(load, new byte[] {2});
+    assertArrayEquals(new byte[] {2}, waiting.result());
+    assertNull(loads.await(load, "key"));
+    assertNull(loads.begin(new Loads.Load(new byte[] {1}, 5)));
+  }
+
   /** A loader may get its key when it has put it: that is a hit. */
   @Test
   void aLoaderMayPutItsKey() {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.cache;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -13,9 +14,14 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -458,6 +464,58 @@ class RecoveryTest {
     }
   }
 
+  /** All that there is has been evicted then: what else was counted is not there. */
+  @Test
+  void aPutCountsAnewWhereMoreIsSaidToBeLiveThanThereIs() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("other"), LAYOUT)) {
+      for (int i = 0; i < 3; i++) {
+        scene.put("key" + i, Scene.value(i, 20));
+      }
+      scene.put("large", Scene.value(3, 3000));
+      image = scene.image();
+    }
+    image.setWord(CacheFormat.LIVE_AT, LAYOUT.capacity());
+    image.setWord(CacheFormat.ENTRIES_AT, (LAYOUT.index() + LAYOUT.buckets() * 64 - 4096) / 8);
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      assertNull(scene.writer.damage(), "as much as may be");
+      scene.put("new", Scene.value(1, 20));
+      assertArrayEquals(Scene.value(1, 20), scene.get("new"));
+      scene.image().checkCounts();
+      assertEquals(1, scene.reader.entries());
+    }
+  }
+
+  /** Where the next one is, only the slots say. */
+  @Test
+  void whatIsBehindAnEntryWithoutAnEndStays() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("other"), LAYOUT)) {
+      for (int i = 0; i < 30; i++) {
+        scene.put("key" + i, Scene.value(i, 100));
+      }
+      scene.put("large", Scene.value(99, 3000)); // in the main ring
+      image = scene.image();
+    }
+    contents = image.contents();
+    image.setInt(image.item("key0").at() + 8, 3 << 23 | (1 << 23) - 1);
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      int puts = 0;
+      while (scene.reader.corrupt.sum() == 0) {
+        String key = "new" + puts;
+        contents.put(key, Scene.value(puts++, 100));
+        scene.put(key, contents.get(key));
+      }
+      contents.remove("key0");
+      assertContents(contents, scene.image().contents());
+      assertEquals(1, scene.reader.corrupt.sum());
+      assertEquals(0, scene.writer.evictions());
+      scene.image().checkCounts();
+      scene.image().walk();
+      assertEquals(0, scene.memory.getLong(CacheFormat.RECOUNT_AT));
+    }
+  }
+
   /** What a damaged length has the tail pass is in no ring: its slot is emptied. */
   @Test
   void slotsOfWhatTheTailHasPassedAreEmptied() throws IOException {
@@ -524,11 +582,98 @@ class RecoveryTest {
       scene.reader.countOpening();
       assertEquals(false, scene.writer.dropDamaged(key8));
       assertTrue(scene.writer.dropDamaged(item.place()));
+      assertEquals(false, scene.writer.dropDamaged(item.place()), "it is gone");
       assertEquals(1, scene.reader.corrupt.sum());
       image = scene.image();
     }
     contents.remove("key9");
     assertContents(contents, recovered().contents());
+  }
+
+  /** Nobody knows what it counted as: that is counted when all has been removed. */
+  @Test
+  void aDamagedEntryThatIsRemovedWithOthersIsNotTold() throws IOException {
+    CacheImage.Item item = image.item("key9");
+    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      Set<String> told = new HashSet<>();
+      scene.writer.onRemoval((key, value, cause) -> told.add(new String(key, US_ASCII) + cause));
+      for (long place = LAYOUT.index(); scene.reader.index.isPlace(place); ) {
+        place = scene.writer.removeSome(place);
+      }
+      contents.remove("key9");
+      assertEquals(
+          contents.keySet().stream().map(key -> key + "EXPLICIT").collect(Collectors.toSet()),
+          told);
+      assertEquals(1, scene.reader.corrupt.sum());
+      assertEquals(Map.of(), scene.image().contents());
+      assertEquals(1, scene.memory.getLong(CacheFormat.RECOUNT_AT));
+      scene.writer.recount();
+      scene.image().checkCounts();
+      assertEquals(0, scene.memory.getLong(CacheFormat.RECOUNT_AT));
+    }
+  }
+
+  @Test
+  void aDamagedEntryThatIsReplacedIsCountedAndNotTold() throws IOException {
+    CacheImage.Item item = image.item("key9");
+    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      List<String> told = new ArrayList<>();
+      scene.writer.onRemoval((key, value, cause) -> told.add(new String(key, US_ASCII) + cause));
+      scene.put("key9", Scene.value(1, 50));
+      scene.put("key8", Scene.value(2, 50));
+      assertEquals(List.of("key8REPLACED"), told);
+      assertEquals(1, scene.reader.corrupt.sum());
+      assertArrayEquals(Scene.value(1, 50), scene.get("key9"));
+      scene.image().checkCounts();
+    }
+  }
+
+  /** What they held is gone with what can be counted. */
+  @Test
+  void slotsOfDeadEntriesAreEmptiedAndCountedAsDamage() throws IOException {
+    for (int at : new int[] {image.item("key1").at(), image.item("key2").at()}) {
+      image.setInt(at, 0);
+    }
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      scene.writer.recount();
+      assertEquals(2, scene.reader.corrupt.sum());
+      contents.remove("key1");
+      contents.remove("key2");
+      assertContents(contents, scene.image().contents());
+      scene.image().checkCounts();
+      scene.memory.putLong(CacheFormat.RECOUNT_AT, 1);
+      scene.writer.clear();
+      assertEquals(0, scene.memory.getLong(CacheFormat.RECOUNT_AT), "nothing is counted as it is");
+      scene.image().checkCounts();
+    }
+  }
+
+  /** All entries that were there then have been met by then. */
+  @Test
+  void theCountsAreMadeAnewWhenTheRingHasGoneRoundAfterDamage() throws IOException {
+    CacheImage.Item first = image.item("key0");
+    image.setInt(first.at() + 20, ~image.intAt(first.at() + 20));
+    try (Scene scene = Scene.left(folder.resolve("left"), image)) {
+      scene.reader.countOpening();
+      int puts = 0;
+      while (scene.reader.corrupt.sum() == 0) {
+        scene.put("new" + puts % 9, Scene.value(1, 100 + puts++ % 64));
+      }
+      long tail = scene.reader.small.tail();
+      assertEquals(1, scene.memory.getLong(CacheFormat.RECOUNT_AT));
+      scene.memory.putLong(CacheFormat.RECOUNT_AT, 2); // as only who counts sets it to 0
+      while (scene.reader.small.tail() < tail + LAYOUT.smallBytes()) {
+        scene.put("new" + puts % 9, Scene.value(1, 100 + puts++ % 64));
+      }
+      assertEquals(0, scene.memory.getLong(CacheFormat.RECOUNT_AT));
+      scene.image().checkCounts();
+      assertEquals(1, scene.reader.corrupt.sum());
+    }
   }
 
   /** Its place, if it were used again, would reach into the next entry. */

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,6 +15,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -177,6 +179,22 @@ class WriterTest {
       assertArrayEquals(value(n), reader.get(KEY, hash));
       assertArrayEquals(longer(n), reader.get(other, reader.hash(other)));
     }
+  }
+
+  /** Else two entries would be in one place. */
+  @Test
+  void aPlaceThatAThreadKeepsIsTakenByNoOtherEntry() {
+    put(KEY, value(0));
+    long kept = position(KEY);
+    put(KEY, value(1));
+    newPeriods();
+    newPeriods();
+    byte[] other = {7, 8, 9};
+    put(other, value(5));
+    assertNotEquals(kept, position(other));
+    assertTrue(overwrite(2));
+    assertEquals(kept, position(KEY));
+    assertArrayEquals(value(5), reader.get(other, reader.hash(other)));
   }
 
   @Test
@@ -418,5 +436,221 @@ class WriterTest {
       assertFalse(scene.writer.tryRemove(key, scene.hash("key"), seen), "it was removed before");
       assertFalse(scene.remove("key"));
     }
+  }
+
+  @Test
+  void asManyAsAreOneMebibyteAreRemovedAtATime() throws IOException {
+    CacheFormat.Layout large = CacheFormat.Layout.of(16 << 20, 1 << 20);
+    try (Scene scene = new Scene(folder.resolve("large"), large)) {
+      for (int i = 0; i < 8; i++) {
+        scene.put("key" + i, Scene.value(i, (512 << 10) - 12 - 4));
+      }
+      scene.writer.removeSome(large.index());
+      assertEquals(6, scene.reader.entries());
+    }
+  }
+
+  // ---- periods ----
+
+  @Test
+  void aPeriodBeginsWhenEightHaveBeenRemoved() {
+    writer = new Writer(reader, LAYOUT);
+    long period = reader.pins.period();
+    for (int i = 1; i <= 24; i++) {
+      byte[] key = {4, 5, (byte) i};
+      assertTrue(writer.remove(key, reader.hash(key), RemovalCause.EXPLICIT));
+      assertEquals(period + i / 8, reader.pins.period(), "removals: " + i);
+    }
+  }
+
+  @Test
+  void noPeriodBeginsBeforeAReaderOfTheOneBeforeHasLeft() {
+    Pins.Pin pin = reader.pins.enter();
+    assertTrue(writer.newPeriod());
+    assertFalse(writer.newPeriod());
+    assertFalse(writer.newPeriod());
+    pin.held = 0;
+    assertTrue(writer.newPeriod());
+    assertTrue(writer.newPeriod());
+  }
+
+  /** Its place is not taken before, and nothing is dropped: a reader may take a second. */
+  @Test
+  void aPutWaitsForAReaderThatEndsInTime() {
+    Pins.Pin[] pin = new Pins.Pin[1];
+    int[] checks = {0};
+    Memory memory =
+        new Memory(region) {
+          @Override
+          void checkSound() {
+            super.checkSound();
+            if (++checks[0] == 5 && pin[0] != null) {
+              pin[0].held = 0;
+            }
+          }
+        };
+    reader = new Reader(memory, LAYOUT, new CacheClock(memory, () -> 0), false);
+    writer = new Writer(reader, LAYOUT);
+    pin[0] = reader.pins.enter();
+    try (Logged log = new Logged(WarmCache.class)) {
+      for (int n = 0; pin[0].held != 0; n++) {
+        byte[] key = {7, 8, (byte) n};
+        byte[] value = ByteBuffer.allocate(1000).putInt(n).array();
+        checks[0] = 0; // one that waits looks at the memory again and again
+        put(key, value);
+        assertTrue(checks[0] < 3 || pin[0].held == 0);
+        assertArrayEquals(value, reader.get(key, reader.hash(key)));
+      }
+      assertEquals(List.of(), log.lines());
+    }
+    assertEquals(0, writer.dropped());
+    assertFalse(Thread.interrupted());
+  }
+
+  /** What was there when a reader began, found or not. */
+  @Test
+  void whatAReaderMayHaveFoundIsNotWrittenOver() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT);
+        Logged log = new Logged(WarmCache.class)) {
+      int puts = 0;
+      while (scene.reader.small.head() < 2 * LAYOUT.smallBytes()) {
+        scene.put("key" + puts, Scene.value(puts++, 100));
+      }
+      Pins.Pin pin = scene.reader.pins.enter();
+      List<CacheImage.Item> items = scene.image().items();
+      while (scene.writer.dropped() == 0) {
+        scene.put("key" + puts, Scene.value(puts++, 100));
+      }
+      byte[] bytes = scene.image().bytes();
+      for (CacheImage.Item item : items) {
+        int at = item.at() + 12 + item.key().length();
+        byte[] found = Arrays.copyOfRange(bytes, at, at + item.value().length);
+        assertArrayEquals(item.value(), found, item.key());
+      }
+      assertEquals(1, log.lines().size());
+      pin.held = 0;
+      scene.put("later", Scene.value(1, 100));
+      assertArrayEquals(Scene.value(1, 100), scene.get("later"));
+      assertEquals(1, scene.writer.dropped());
+    }
+  }
+
+  /** Else one would go on in memory that is given up. */
+  @Test
+  void allAreRemovedWhenNoOverwriteIsUnderWay() {
+    Pins.Pin[] held = new Pins.Pin[1];
+    Memory memory =
+        new Memory(region) {
+          @Override
+          boolean isGuarded() {
+            return false;
+          }
+
+          @Override
+          boolean isSound() {
+            if (held[0] != null && held[0].held != 0) {
+              held[0].held = 0; // while it is waited for
+              assertEquals(60, reader.entries());
+            }
+            return super.isSound();
+          }
+        };
+    reader = new Reader(memory, LAYOUT, new CacheClock(memory, () -> 0), false);
+    writer = new Writer(reader, LAYOUT);
+    held[0] = reader.pins.hold(3);
+    writer.clear();
+    assertEquals(0, held[0].held);
+    assertEquals(0, reader.entries());
+  }
+
+  // ---- what another thread overwrites meanwhile ----
+
+  /** Has a change's first store be followed by an overwrite of a key by another thread. */
+  private static void overwriteInNextChange(Scene scene, String key, byte[] value) {
+    scene.memory.record();
+    scene.memory.interrupt(
+        0,
+        () ->
+            scene.inOtherThread(
+                () -> assertEquals(Overwrites.Result.DONE, scene.overwrite(key, value))));
+  }
+
+  @Test
+  void aChangeIsRefusedWhereAnotherThreadOverwritesInItsMidst() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT)) {
+      for (int i = 0; i < 60; i++) {
+        scene.put("fill" + i, Scene.value(i, 40));
+      }
+      byte[] key = Scene.bytes("key");
+      long hash = scene.hash("key");
+      scene.inOtherThread(
+          () -> {
+            for (int i = 0; i < 4; i++) {
+              scene.put("key", Scene.value(i, 40));
+            }
+          });
+      scene.newPeriods();
+      List<RemovalCause> told = new ArrayList<>();
+      scene.writer.onRemoval((gone, value, cause) -> told.add(cause));
+
+      overwriteInNextChange(scene, "key", Scene.value(10, 40));
+      assertFalse(scene.writer.tryRemove(key, hash, scene.writer.slotOf(key, hash)));
+      assertArrayEquals(Scene.value(10, 40), scene.get("key"));
+      scene.image().checkCounts();
+
+      byte[] longer = Scene.value(20, 60);
+      overwriteInNextChange(scene, "key", Scene.value(11, 40));
+      assertFalse(
+          scene.writer.tryPut(
+              key,
+              hash,
+              longer,
+              0,
+              Entry.check(key, longer, 0),
+              scene.writer.slotOf(key, hash),
+              scene.reader.pins.period()));
+      assertArrayEquals(Scene.value(11, 40), scene.get("key"));
+      scene.image().checkCounts();
+      scene.image().checkDead();
+      assertEquals(List.of(), told);
+    }
+  }
+
+  @Test
+  void aDamagedEntryThatAnotherThreadOverwritesIsNotDropped() throws IOException {
+    try (Scene scene = new Scene(folder.resolve("scene"), LAYOUT)) {
+      for (int i = 0; i < 60; i++) {
+        scene.put("fill" + i, Scene.value(i, 40));
+      }
+      scene.inOtherThread(
+          () -> {
+            for (int i = 0; i < 4; i++) {
+              scene.put("key", Scene.value(i, 40));
+            }
+          });
+      scene.newPeriods();
+      CacheImage.Item item = scene.image().item("key");
+      int damaged = item.at() + 12 + 3 + 20;
+      scene.memory.putByte(damaged, (byte) ~scene.memory.getByte(damaged));
+      assertEquals(-1, scene.reader.verify(item.place()));
+      overwriteInNextChange(scene, "key", Scene.value(10, 40));
+      assertFalse(scene.writer.dropDamaged(item.place()));
+      assertArrayEquals(Scene.value(10, 40), scene.get("key"));
+      assertEquals(0, scene.reader.corrupt.sum());
+    }
+  }
+
+  @Test
+  void aChangeIsDoneAPeriodAfterTheEntryWasSeenAndNotTwo() {
+    put(0);
+    for (int later = 0; later < 4; later++) {
+      long period = reader.pins.period();
+      long seen = writer.slotOf(KEY, hash);
+      for (int i = 0; i < later; i++) {
+        assertTrue(writer.newPeriod());
+      }
+      assertEquals(later < 2, tryPut(later + 1, seen, period), "periods later: " + later);
+    }
+    assertArrayEquals(value(2), reader.get(KEY, hash));
   }
 }
