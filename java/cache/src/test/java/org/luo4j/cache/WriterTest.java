@@ -516,7 +516,7 @@ class WriterTest {
       while (scene.reader.small.head() < 2 * LAYOUT.smallBytes()) {
         scene.put("key" + puts, Scene.value(puts++, 100));
       }
-      Pins.Pin pin = scene.reader.pins.enter();
+      Pins.Pin pin = scene.reader.pins.enterFunction();
       List<CacheImage.Item> items = scene.image().items();
       while (scene.writer.dropped() == 0) {
         scene.put("key" + puts, Scene.value(puts++, 100));

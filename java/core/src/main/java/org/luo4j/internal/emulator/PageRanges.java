@@ -52,10 +52,6 @@ final class PageRanges {
     return entry != null && entry.getValue() > page;
   }
 
-  boolean isEmpty() {
-    return ranges.isEmpty();
-  }
-
   /** How many pages are in the set. */
   long count() {
     long count = 0;
