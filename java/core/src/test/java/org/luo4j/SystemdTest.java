@@ -275,6 +275,23 @@ class SystemdTest {
     }
   }
 
+  /** A name may have several fds, which systemd gives up together. */
+  @Test
+  void allFdsOfANameAreRemovedAtOnce() {
+    try (TestKernel kernel = new TestKernel();
+        MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test"))) {
+      kernel.room = 2;
+      Systemd systemd = kernel.systemd(kernel.luo);
+      systemd.store("a", memfd);
+      systemd.store("a", memfd);
+      assertThrows(IllegalStateException.class, () -> systemd.store("b", memfd));
+      systemd.remove("a");
+      systemd.store("b", memfd);
+      systemd.store("c", memfd);
+      assertThrows(IllegalStateException.class, () -> systemd.store("d", memfd));
+    }
+  }
+
   // ---- whether there is a store, where systemd does not say ----
 
   @Test
