@@ -262,6 +262,16 @@ class DoctorTest {
                   h.properties.put("jna.tmpdir", "/var/tmp");
                 }),
             of(
+                problem,
+                "luo4j.tmpdir",
+                "java -Dluo4j.tmpdir=FOLDER",
+                h -> { // what is mounted later covers what is mounted on the same folder
+                  h.file(
+                      "/proc/self/mountinfo",
+                      "2 1 0:2 / /no rw - tmpfs t rw\n3 2 0:3 / /no rw,noexec - tmpfs t rw");
+                  h.properties.put("luo4j.tmpdir", "/no/such");
+                }),
+            of(
                 warning,
                 "bridge JNI",
                 "What a host needs",
