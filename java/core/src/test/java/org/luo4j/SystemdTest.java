@@ -278,10 +278,10 @@ class SystemdTest {
   /** A name may have several fds, which systemd gives up together. */
   @Test
   void allFdsOfANameAreRemovedAtOnce() {
-    try (TestKernel kernel = new TestKernel();
-        MemFd memfd = kernel.luo.createMemFd(MemFdOptions.named("test"))) {
-      kernel.room = 2;
-      Systemd systemd = kernel.systemd(kernel.luo);
+    listen(folder.resolve("notify").toString());
+    environment.put("FDSTORE", "2");
+    Systemd systemd = systemd();
+    try (MemFd memfd = luo.createMemFd(MemFdOptions.named("test"))) {
       systemd.store("a", memfd);
       systemd.store("a", memfd);
       assertThrows(IllegalStateException.class, () -> systemd.store("b", memfd));
