@@ -206,6 +206,9 @@ final class CacheFormat {
     return (value + unit - 1) / unit * unit;
   }
 
+  /** Why a start is cold whose memory {@link #isUnmade}. */
+  static final String CUT_OFF = "the making of the old memory was cut off";
+
   /** Whether the memory was never a cache's, or is one whose making was cut off. */
   static boolean isUnmade(MemoryRegion memory) {
     if (memory.getLong(MAGIC_AT) == BEING_MADE) {

@@ -65,7 +65,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
   public boolean containsValue(Object value) {
     byte[] wanted = cache.encode(value(value));
     for (Map.Entry<K, V> entry : entrySet()) {
-      if (Arrays.equals(wanted, cache.encode(entry.getValue()))) {
+      if (Arrays.equals(wanted, cache.valueBytes(entry.getValue()))) {
         return true;
       }
     }
@@ -276,7 +276,7 @@ final class CacheMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K,
       }
       V present = get(entry.getKey());
       return present != null
-          && Arrays.equals(cache.encode(present), cache.encode(value(entry.getValue())));
+          && Arrays.equals(cache.encode(present), cache.valueBytes(value(entry.getValue())));
     }
 
     @Override

@@ -90,33 +90,33 @@ class FileMemory implements CacheMemory {
     return file.resolveSibling(file.getFileName() + suffix);
   }
 
-  /** The file, owned; a cache that has it is named with its process. */
+  /** The file, owned, as soon as it has no other owner: who waits for one says so. */
   private static OwnedFile own(Path file, Duration timeout, boolean foreign) throws IOException {
     try {
       return ownWithin(file, Duration.ZERO, foreign);
     } catch (LuoException.OwnerAlive e) {
-      LuoException.OwnerAlive named = CacheHeader.named(e, file);
       if (timeout.isZero()) {
-        throw named;
+        throw e;
       }
       LOG.log(
           System.Logger.Level.INFO,
-          "waiting for " + seconds(timeout) + " at most, as " + named.getMessage());
+          "waiting for " + seconds(timeout) + " at most, as " + e.getMessage());
     }
-    try {
-      return ownWithin(file, timeout, foreign);
-    } catch (LuoException.OwnerAlive e) {
-      throw CacheHeader.named(e, file);
-    }
+    return ownWithin(file, timeout, foreign);
   }
 
   private static String seconds(Duration time) {
     return time.toSeconds() == 0 ? time.toMillis() + " ms" : time.toSeconds() + " s";
   }
 
+  /** The file, owned; a cache that has it is named with its process. */
   private static OwnedFile ownWithin(Path file, Duration timeout, boolean foreign)
       throws IOException {
-    return foreign ? OwnedFile.openExisting(file, timeout, true) : OwnedFile.open(file, timeout);
+    try {
+      return foreign ? OwnedFile.openExisting(file, timeout, true) : OwnedFile.open(file, timeout);
+    } catch (LuoException.OwnerAlive e) {
+      throw CacheHeader.named(e, file);
+    }
   }
 
   /** Finishes or undoes what a killed process was at while files changed places. */
@@ -247,7 +247,7 @@ class FileMemory implements CacheMemory {
 
   private void find() throws IOException {
     long found = owned.size();
-    if (found != size && found >= CacheFormat.HEADER_BYTES && isUnmade(owned)) {
+    if (inOther(found, CacheFormat::isUnmade, false)) {
       owned.clear(); // a killed process made it, of another size
       found = 0;
     }
@@ -266,24 +266,25 @@ class FileMemory implements CacheMemory {
       region = map(owned);
     } else {
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, "in " + file);
-      refusal = file + " has " + found + " bytes, a cache of this capacity " + size + madeWith();
+      refusal =
+          file
+              + " has "
+              + found
+              + " bytes, a cache of this capacity "
+              + size
+              + inOther(found, CacheFormat::madeWith, "");
     }
   }
 
-  /** What the old memory was made with, as far as it can be mapped and says so. */
-  private String madeWith() {
-    try {
-      return owned.size() < CacheFormat.HEADER_BYTES ? "" : in(owned, CacheFormat::madeWith);
-    } catch (IOException e) {
-      return "";
+  /** What a function finds in a file of another size; where it cannot be mapped, {@code none}. */
+  private <T> T inOther(long found, Function<MemoryRegion, T> function, T none) {
+    if (found == size || found < CacheFormat.HEADER_BYTES) {
+      return none;
     }
-  }
-
-  private static boolean isUnmade(OwnedFile file) {
     try {
-      return in(file, CacheFormat::isUnmade);
+      return in(owned, function);
     } catch (IOException e) {
-      return false; // too large for this process, perhaps: it is refused by its size
+      return none; // too large for this process, perhaps: it is refused by its size
     }
   }
 

@@ -127,14 +127,14 @@ final class KeptMemory implements CacheMemory {
   }
 
   private void find() throws IOException {
-    String nothing = "";
-    if (kept != null && in(kept.memory(), KeptMemory::isBeingMade, false)) {
+    String cutOff = null;
+    if (kept != null && inOther(kept.memory(), KeptMemory::isBeingMade, false)) {
       kept.discard(); // a killed process made it, of another size
       kept = null;
-      nothing = "the making of the old memory was cut off";
+      cutOff = CacheFormat.CUT_OFF;
     }
     if (kept == null) {
-      origin = new Start(Start.Kind.COLD, nothing.isEmpty() ? handover.whyNothing(name) : nothing);
+      origin = new Start(Start.Kind.COLD, cutOff == null ? handover.whyNothing(name) : cutOff);
       boolean mayBeTakenBack = aside != null && aside.memory().size() == size;
       if (!mayBeTakenBack) { // takeBack makes it where it was tried in vain
         makeRoom(0);
@@ -155,7 +155,7 @@ final class KeptMemory implements CacheMemory {
               + found
               + " bytes, a cache of this capacity "
               + size
-              + in(kept.memory(), CacheFormat::madeWith, "");
+              + inOther(kept.memory(), CacheFormat::madeWith, "");
       origin = new Start(Start.Kind.WARM_AFTER_RESTART, kept.how());
       return;
     }
@@ -164,12 +164,13 @@ final class KeptMemory implements CacheMemory {
     origin = origin(kept, mapped);
   }
 
+  /** Of zeros, too, a cache's file is unmade; at a holder they may be another program's. */
   private static boolean isBeingMade(MemoryRegion memory) {
     return memory.getLong(CacheFormat.MAGIC_AT) == CacheFormat.BEING_MADE;
   }
 
-  /** What a function finds in memory of another size; else, or where it cannot be mapped, none. */
-  private <T> T in(MemFd memory, Function<MemoryRegion, T> function, T none) {
+  /** What a function finds in memory of another size; where it cannot be mapped, {@code none}. */
+  private <T> T inOther(MemFd memory, Function<MemoryRegion, T> function, T none) {
     long found = memory.size();
     if (size == AS_KEPT || found == size || found < CacheFormat.HEADER_BYTES) {
       return none;

@@ -62,7 +62,7 @@ final class Opening {
     Writer writer;
     if (found.isWarm() && refused == null) {
       if (CacheFormat.isUnmade(memory.region())) {
-        found = new Start(Start.Kind.COLD, "the making of the old memory was cut off");
+        found = new Start(Start.Kind.COLD, CacheFormat.CUT_OFF);
       } else {
         refused = refuse(memory, memory.region());
       }

@@ -320,9 +320,8 @@ final class Reader {
           if (header != 0) {
             int expiry = Entry.expiry(header);
             long found = judge(ring, position, at, expiry);
-            // It may have died while it was looked at. What can expire is removed before the
-            // clock's
-            // base is renewed, and would look alive by the new one.
+            // It may have died while it was looked at. What can expire is removed before the base
+            // of the clock is renewed, and would look alive by the new one.
             if ((found < 0 || expiry != 0) && hasChanged(slots, i, slot)) {
               again = true;
               continue;

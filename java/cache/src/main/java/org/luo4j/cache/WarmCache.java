@@ -1272,6 +1272,11 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public boolean remove(K key, V value) {
     byte[] wanted = encode(value);
+    return removeBytes(keyBytes(key), wanted);
+  }
+
+  /** Removes a key that has a value of these bytes; whether it was removed. */
+  private boolean removeBytes(byte[] key, byte[] wanted) {
     boolean[] done = new boolean[1];
     changeBytes(
         key,
@@ -1373,7 +1378,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   /** Makes a change. */
   void changeBytes(K key, Change change) {
-    byte[] bytes = keyBytes(key);
+    changeBytes(keyBytes(key), change);
+  }
+
+  private void changeBytes(byte[] bytes, Change change) {
     computations.checkChange(bytes);
     locked(
         () -> {
@@ -1413,7 +1421,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
   }
 
   /** The bytes of a value, in an array that the codec may use again when it is called again. */
-  private byte[] valueBytes(V value) {
+  byte[] valueBytes(V value) {
     byte[] bytes = values.encode(Objects.requireNonNull(value, "value"));
     return Codecs.notNull(bytes, "encode", "values", values);
   }
@@ -1444,25 +1452,10 @@ public final class WarmCache<K, V> implements AutoCloseable {
     if (entry == null) {
       return false;
     }
-    byte[] bytes = entry.key().clone();
+    byte[] bytes = entry.key().clone(); // a codec may keep the arrays that it is given
     byte[] wanted = entry.value().clone();
     Map.Entry<K, V> found = decode(entry);
-    if (found == null || !filter.test(found)) {
-      return false;
-    }
-    computations.checkChange(bytes);
-    boolean[] done = new boolean[1];
-    return locked(
-        () -> {
-          changeLocked(
-              bytes,
-              reader.hash(bytes),
-              present -> {
-                done[0] = present != null && Arrays.equals(present, wanted);
-                return done[0] ? null : present;
-              });
-          return done[0];
-        });
+    return found != null && filter.test(found) && removeBytes(bytes, wanted);
   }
 
   /** The key and value of an entry; null, and the entry removed, when they cannot be decoded. */

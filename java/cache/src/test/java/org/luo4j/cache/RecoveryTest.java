@@ -542,6 +542,11 @@ class RecoveryTest {
     assertNotNull(recovered().contents().get("new"));
   }
 
+  /** Has an entry's checksum hold no more; its lengths are right. */
+  private void damage(CacheImage.Item item) {
+    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+  }
+
   /** Two buckets are full, and the victim of an insert is damaged: it is not counted any more. */
   @Test
   void aDamagedVictimIsNotCounted() throws IOException {
@@ -560,7 +565,7 @@ class RecoveryTest {
       image = scene.image();
     }
     CacheImage.Item victim = image.items().get(0);
-    image.setInt(victim.at() + 20, ~image.intAt(victim.at() + 20));
+    damage(victim);
     try (Scene scene = Scene.left(folder.resolve("left"), image)) {
       scene.reader.countOpening();
       scene.put(key, Scene.value(1, 16));
@@ -577,7 +582,7 @@ class RecoveryTest {
   void theNextOpenCountsWhatAVerificationHasRemoved() throws IOException {
     CacheImage.Item item = image.item("key9");
     long key8 = image.item("key8").place();
-    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+    damage(item);
     try (Scene scene = Scene.left(folder.resolve("left"), image)) {
       scene.reader.countOpening();
       assertEquals(false, scene.writer.dropDamaged(key8));
@@ -593,8 +598,7 @@ class RecoveryTest {
   /** Nobody knows what it counted as: that is counted when all has been removed. */
   @Test
   void aDamagedEntryThatIsRemovedWithOthersIsNotTold() throws IOException {
-    CacheImage.Item item = image.item("key9");
-    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+    damage(image.item("key9"));
     try (Scene scene = Scene.left(folder.resolve("left"), image)) {
       scene.reader.countOpening();
       Set<String> told = new HashSet<>();
@@ -617,8 +621,7 @@ class RecoveryTest {
 
   @Test
   void aDamagedEntryThatIsReplacedIsCountedAndNotTold() throws IOException {
-    CacheImage.Item item = image.item("key9");
-    image.setInt(item.at() + 20, ~image.intAt(item.at() + 20));
+    damage(image.item("key9"));
     try (Scene scene = Scene.left(folder.resolve("left"), image)) {
       scene.reader.countOpening();
       List<String> told = new ArrayList<>();
@@ -656,8 +659,7 @@ class RecoveryTest {
   /** All entries that were there then have been met by then. */
   @Test
   void theCountsAreMadeAnewWhenTheRingHasGoneRoundAfterDamage() throws IOException {
-    CacheImage.Item first = image.item("key0");
-    image.setInt(first.at() + 20, ~image.intAt(first.at() + 20));
+    damage(image.item("key0"));
     try (Scene scene = Scene.left(folder.resolve("left"), image)) {
       scene.reader.countOpening();
       int puts = 0;

@@ -474,7 +474,7 @@ class WriterTest {
     assertTrue(writer.newPeriod());
   }
 
-  /** Its place is not taken before, and nothing is dropped: a reader may take a second. */
+  /** Its place is not taken before, and nothing is dropped. */
   @Test
   void aPutWaitsForAReaderThatEndsInTime() {
     Pins.Pin[] pin = new Pins.Pin[1];

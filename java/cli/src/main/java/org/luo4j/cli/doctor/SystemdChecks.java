@@ -34,7 +34,8 @@ final class SystemdChecks {
           warning(
               "systemd",
               "does not run here: nothing keeps sessions when the service ends",
-              "run luo agent, which keeps them, or have the service hold its sessions until the kexec"));
+              "run luo agent, which keeps them, or have the service hold its sessions until the"
+                  + " kexec"));
     }
     Optional<String> text = host.run("systemctl", "--version");
     Matcher matcher = VERSION.matcher(text.orElse(""));

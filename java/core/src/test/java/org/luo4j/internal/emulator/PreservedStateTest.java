@@ -15,8 +15,8 @@ import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Errno;
 
 /**
- * What arrives of a memfd that is changed while it is preserved: its seals as they were at the
- * preserve, its position as it is at the kexec.
+ * What arrives of a memfd that is changed while it is preserved. The seals are those that it had
+ * when it was preserved. The position is the last one before the kexec.
  */
 class PreservedStateTest {
 
