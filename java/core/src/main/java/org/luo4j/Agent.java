@@ -118,10 +118,7 @@ public final class Agent implements AutoCloseable {
       check(
           commandLine.isEmpty() || !commandLine.get().isBlank(),
           "an empty commandLine boots nothing: leave it out to use that of this kernel");
-      check(
-          deadline.compareTo(Duration.ofMillis(1)) >= 0
-              && deadline.compareTo(Duration.ofMillis(AgentMessage.MILLIS_MAX)) <= 0,
-          "deadline " + deadline + " must be 1 ms to a day");
+      check(isMillis(deadline), "deadline " + deadline + " must be 1 ms to a day");
       message(kernel, initrd, commandLine, deadline).bytes();
     }
 
@@ -333,12 +330,12 @@ public final class Agent implements AutoCloseable {
     /**
      * How long a new connection may say nothing. Default 5 s.
      *
-     * @param timeout 1 ms or more
+     * @param timeout 1 ms to a day
      * @return this
      */
     public Builder helloTimeout(Duration timeout) {
-      if (timeout.toMillis() < 1) {
-        throw new IllegalArgumentException("helloTimeout " + timeout + " must be 1 ms or more");
+      if (!isMillis(timeout)) {
+        throw new IllegalArgumentException("helloTimeout " + timeout + " must be 1 ms to a day");
       }
       this.helloTimeout = Settings.once(this.helloTimeout, timeout, "helloTimeout");
       return this;
@@ -414,6 +411,12 @@ public final class Agent implements AutoCloseable {
     public Agent start() throws IOException {
       return new Agent(this);
     }
+  }
+
+  /** Whether a time is one that a message and a socket can have: 1 ms to a day. */
+  private static boolean isMillis(Duration time) {
+    return time.compareTo(Duration.ofMillis(1)) >= 0
+        && time.compareTo(Duration.ofMillis(AgentMessage.MILLIS_MAX)) <= 0;
   }
 
   private Agent(Builder settings) throws IOException {

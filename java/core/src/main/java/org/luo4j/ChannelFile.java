@@ -39,6 +39,10 @@ final class ChannelFile extends OwnedFile {
   /** What the JDK says of EMFILE. */
   private static final String TOO_MANY = "Too many open files";
 
+  /** What the JDK says of ENOTDIR and ENAMETOOLONG, and what to do. */
+  private static final Map<String, String> OF_NAMES =
+      Map.of("Not a directory", NO_FOLDER, "File name too long", LONG_NAME);
+
   /** The register, in the system properties, which all class loaders see. */
   private static final String REGISTER = "luo4j.open.files";
 
@@ -116,6 +120,10 @@ final class ChannelFile extends OwnedFile {
     } catch (FileSystemException e) {
       if (TOO_MANY.equals(e.getReason())) {
         throw new IOException(file + ": " + TOO_MANY + TOO_MANY_OPEN, e);
+      }
+      String remedy = OF_NAMES.get(String.valueOf(e.getReason()));
+      if (remedy != null) {
+        throw refused(file, e.getReason() + remedy);
       }
       throw isReadOnly(file) ? refused(file, e.getReason() + ": " + READ_ONLY) : e;
     }

@@ -144,10 +144,12 @@ final class NativeFile extends OwnedFile {
     };
   }
 
-  /** What to do about a limit that a call has met; empty for other reasons. */
+  /** What to do about what a call has met; empty for other reasons. */
   private static String remedy(int errno, String call) {
     return switch (errno) {
       case Errno.EMFILE -> TOO_MANY_OPEN;
+      case Errno.ENOTDIR -> NO_FOLDER;
+      case Errno.ENAMETOOLONG -> LONG_NAME;
       case Errno.ENFILE ->
           ": raise the system's limit of open files (sysctl fs.file-max), or end processes";
       case Errno.ENOSPC ->

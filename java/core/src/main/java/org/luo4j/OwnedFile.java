@@ -48,6 +48,13 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
   static final String TOO_MANY_OPEN =
       ": raise this process's limit of open files (ulimit -n, RLIMIT_NOFILE), or have it close some";
 
+  /** What to do about ENOTDIR. */
+  static final String NO_FOLDER = ": a part of its path is no directory: name a file in one";
+
+  /** What to do about ENAMETOOLONG. */
+  static final String LONG_NAME =
+      ": name a file whose name has at most 255 bytes, and whose path has at most 4095";
+
   /** As many as the kernel follows (path_resolution(7)). */
   private static final int MAX_LINKS = 40;
 

@@ -112,6 +112,11 @@ class AgentLimitsTest {
     }
     assertThrows(
         IllegalArgumentException.class, () -> builder().helloTimeout(Duration.ofNanos(999_999)));
+    builder().helloTimeout(Duration.ofDays(1));
+    for (Duration tooLong :
+        List.of(Duration.ofDays(1).plusMillis(1), Duration.ofSeconds(Long.MAX_VALUE))) {
+      assertThrows(IllegalArgumentException.class, () -> builder().helloTimeout(tooLong));
+    }
   }
 
   private static Agent.Update update(Duration deadline) {

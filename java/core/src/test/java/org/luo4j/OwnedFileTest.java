@@ -532,6 +532,20 @@ class OwnedFileTest {
     assertThrows(FileSystemException.class, () -> open(Path.of("/dev/null")).close());
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void aPathThatNamesNoFileSaysWhatToDo(Way way) throws IOException {
+    use(way);
+    Files.createFile(file());
+    assertRefused(file().resolve("in"), "directory", ": a part of its path is no directory");
+    assertRefused(folder.resolve("x".repeat(256)), "ame too long", "at most 255 bytes");
+    Path deep = folder;
+    while (deep.toString().length() < 4096) {
+      deep = deep.resolve("y".repeat(200));
+    }
+    assertRefused(deep, "ame too long", "whose path has at most 4095");
+  }
+
   /** A child that tries to open files, and says why it cannot. */
   static final class Tries {
     private Tries() {}
