@@ -459,14 +459,13 @@ public final class AgentClient implements AutoCloseable {
   /** Asks for a name until it is not another's. */
   private Reply owned(
       String what, AgentMessage message, @Nullable Descriptor passed, Duration wait) {
-    long busyEnd = deadline(wait);
+    OwnerWait busy = new OwnerWait(wait, BUSY_PAUSE);
     while (true) {
       Reply reply = ask(what, message, passed, deadline(patience), true, each -> true);
       if (reply.message.type() != AgentMessage.Type.BUSY) {
         return reply;
       }
-      long left = busyEnd - System.nanoTime();
-      if (left <= 0) {
+      if (!busy.goesOn(message.name(), () -> "process " + reply.message.id())) {
         throw new LuoException.NameBusy(
             what,
             Errno.EBUSY,
@@ -476,7 +475,6 @@ public final class AgentClient implements AutoCloseable {
                 + " of the same user has the name: end it, wait longer, or choose another name",
             reply.message.id());
       }
-      Uninterrupted.pause(Math.min(left, BUSY_PAUSE));
     }
   }
 

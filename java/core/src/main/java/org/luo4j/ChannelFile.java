@@ -249,7 +249,7 @@ final class ChannelFile extends OwnedFile {
   }
 
   @Override
-  boolean isNamed() throws IOException {
+  public boolean isNamed() throws IOException {
     return Files.exists(path()) && key(path()).equals(key);
   }
 

@@ -254,7 +254,7 @@ final class NativeFile extends OwnedFile {
   }
 
   @Override
-  boolean isNamed() throws IOException {
+  public boolean isNamed() throws IOException {
     return isStill(bridge, path(), status());
   }
 

@@ -292,9 +292,10 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
         usable,
         "its file system",
         memory
-            ? "make the memory smaller, delete other files there, or make the tmpfs larger (mount -o"
-                + " remount,size=; docker run --shm-size)"
-            : "make the memory smaller, or delete other files there");
+            ? "make the memory (a cache: its capacity) smaller, delete other files there, or make the"
+                + " tmpfs larger (mount -o remount,size=; docker run --shm-size; sizeLimit of"
+                + " Kubernetes' emptyDir)"
+            : "make the memory (a cache: its capacity) smaller, or delete other files there");
   }
 
   /**
@@ -427,8 +428,14 @@ public abstract sealed class OwnedFile implements AutoCloseable permits NativeFi
     }
   }
 
-  /** Whether the path is still this file's. */
-  abstract boolean isNamed() throws IOException;
+  /**
+   * Whether the path is still this file's: not once others have deleted the file, moved it, or put
+   * another one in its place.
+   *
+   * @return whether who opens the path gets this file
+   * @throws IOException when it cannot be seen
+   */
+  public abstract boolean isNamed() throws IOException;
 
   /** Gives the file up. Idempotent. */
   @Override

@@ -4,7 +4,6 @@ package org.luo4j;
 import java.time.Duration;
 import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
-import org.luo4j.internal.bridge.Uninterrupted;
 
 /**
  * The lock of a memory's one owner, on an open file of its own (flock(2)): the system drops it when
@@ -27,7 +26,7 @@ final class OwnerLock implements AutoCloseable {
    */
   static OwnerLock of(MemFd memory, String name, Duration timeout) {
     Bridge bridge = memory.bridge();
-    long end = System.nanoTime() + LiveUpdate.nanos(timeout);
+    OwnerWait wait = new OwnerWait(timeout, PAUSE);
     while (true) {
       long own = memory.descriptor().result(bridge::lock);
       if (own >= 0) {
@@ -36,11 +35,16 @@ final class OwnerLock implements AutoCloseable {
       if (own != -Errno.EAGAIN) {
         throw Refusal.LOCK.exception(own, "'" + name + "'");
       }
-      if (System.nanoTime() - end >= 0) {
+      if (!wait.goesOn(name, () -> words(Owners.ofLock(memory)))) {
         throw alive(name, "waited " + timeout, Owners.ofLock(memory));
       }
-      Uninterrupted.pause(PAUSE);
     }
+  }
+
+  static String words(Owners.Owner owner) {
+    return owner.words().isEmpty()
+        ? "another process, or another part of this one,"
+        : owner.words();
   }
 
   /** What is thrown when the memory has an owner still. */
@@ -49,10 +53,7 @@ final class OwnerLock implements AutoCloseable {
         "own",
         Errno.EBUSY,
         "'" + name + "'",
-        (owner.words().isEmpty() ? "another process, or another part of this one," : owner.words())
-            + " has it open ("
-            + how
-            + "): end it first, or give this one another name",
+        words(owner) + " has it open (" + how + "): end it first, or give this one another name",
         owner.pid());
   }
 

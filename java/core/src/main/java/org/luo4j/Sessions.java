@@ -3,7 +3,6 @@ package org.luo4j;
 
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
-import org.luo4j.internal.bridge.Uninterrupted;
 
 /** The LUO sessions that preserve one memory each, under token {@value #TOKEN}. */
 final class Sessions {
@@ -49,19 +48,18 @@ final class Sessions {
   }
 
   private Session create(String name) {
-    long end = System.nanoTime() + LiveUpdate.nanos(timeout);
+    OwnerWait wait = new OwnerWait(timeout, PAUSE);
     while (true) {
       try {
         return luo.createSession(name);
       } catch (LuoException.SessionExists e) {
-        if (System.nanoTime() - end >= 0) {
+        if (!wait.goesOn(name, () -> OwnerLock.words(Owners.ofSession(name)))) {
           LuoException alive =
               OwnerLock.alive(
                   name, "waited " + timeout + " for its session", Owners.ofSession(name));
           alive.addSuppressed(e);
           throw alive;
         }
-        Uninterrupted.pause(PAUSE);
       }
     }
   }

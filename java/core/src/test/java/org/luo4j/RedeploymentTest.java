@@ -3,6 +3,7 @@ package org.luo4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 
 import java.io.IOException;
 import java.lang.ref.WeakReference;
@@ -177,11 +178,6 @@ class RedeploymentTest {
   }
 
   private void assertNothingStays(Class<? extends Callable<String>> application) throws Exception {
-    assertStays(false, application);
-  }
-
-  private void assertStays(boolean classLoaderStays, Class<? extends Callable<String>> application)
-      throws Exception {
     List<String> before = OpenResources.now(folder.toString());
     List<WeakReference<ClassLoader>> deployed = new ArrayList<>();
     for (int i = 0; i < DEPLOYMENTS; i++) {
@@ -189,9 +185,7 @@ class RedeploymentTest {
     }
     long end = System.nanoTime() + PATIENCE;
     for (WeakReference<ClassLoader> each : deployed) {
-      while (each.get() != null
-          && System.nanoTime() < end
-          && !(classLoaderStays && threadsOf(each).isEmpty())) {
+      while (each.get() != null && System.nanoTime() < end) {
         // JNA's own ends by itself, half a minute after its last use, or when it is interrupted.
         threadsOf(each).stream()
             .filter(thread -> thread.getName().equals("JNA Cleaner"))
@@ -200,7 +194,7 @@ class RedeploymentTest {
         TimeUnit.MILLISECONDS.sleep(10);
       }
       assertEquals(List.of(), threadsOf(each));
-      assertEquals(classLoaderStays, each.get() != null);
+      assertNull(each.get());
     }
     while (!OpenResources.now(folder.toString()).equals(before) && System.nanoTime() < end) {
       System.gc();
@@ -214,10 +208,9 @@ class RedeploymentTest {
     assertNothingStays(Jni.class);
   }
 
-  /** JNA keeps a global reference to each method that it binds, and gives none of them up. */
   @Test
-  void overJnaTheClassLoaderStaysAndNothingElse() throws Exception {
-    assertStays(true, Jna.class);
+  void overJna() throws Exception {
+    assertNothingStays(Jna.class);
   }
 
   @Test

@@ -237,6 +237,13 @@ final class CacheFormat {
             && (page.getInt(VERSION_AT) != VERSION || page.getInt(CRC_AT) == crc(page));
   }
 
+  /** Whether memory is a whole cache of this version, whatever its settings, without an entry. */
+  static boolean isEmpty(MemoryRegion memory) {
+    return refuseHeader(header(memory)) == null
+        && memory.getLong(ENTRIES_AT) == 0
+        && memory.getLong(LIVE_AT) == 0;
+  }
+
   /** Null when a header page is one that this version and machine read, else why not. */
   static @Nullable String refuseHeader(ByteBuffer page) {
     long magic = page.getLong(MAGIC_AT);

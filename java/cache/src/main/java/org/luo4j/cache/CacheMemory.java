@@ -37,6 +37,14 @@ interface CacheMemory extends Closeable {
   /** Null, or why what is there cannot be this cache's, whatever it holds: it has another size. */
   @Nullable String refusal();
 
+  /**
+   * Whether what is there, of whatever size, is so; false of what is too short for a cache's
+   * header.
+   *
+   * @param unknown the answer where it cannot be mapped
+   */
+  boolean oldIs(Predicate<MemoryRegion> test, boolean unknown) throws IOException;
+
   /** Null, or why memory of the right size that holds a cache cannot be used all the same. */
   default @Nullable String refuse(MemoryRegion found) {
     return null;

@@ -38,6 +38,10 @@ class FileMemory implements CacheMemory {
   private final Path aside;
   private final Path swap;
   private final long boot = CacheMemory.boot();
+
+  /** Whether {@link #tellOfLoss} was called: close may be called again. */
+  private boolean isLossTold;
+
   private final OpenUndo undo = new OpenUndo();
   private OwnedFile owned;
   private @Nullable MemoryRegion region;
@@ -286,6 +290,14 @@ class FileMemory implements CacheMemory {
     } catch (IOException e) {
       return none; // too large for this process, perhaps: it is refused by its size
     }
+  }
+
+  @Override
+  public boolean oldIs(Predicate<MemoryRegion> test, boolean unknown) throws IOException {
+    long found = owned.size();
+    return region != null
+        ? test.test(region)
+        : found >= CacheFormat.HEADER_BYTES && inOther(found, test::test, unknown);
   }
 
   /** The mapping of a file, whole. */
@@ -656,8 +668,29 @@ class FileMemory implements CacheMemory {
   public void close() {
     try {
       closeRegion();
+      tellOfLoss();
     } finally {
       owned.close();
+    }
+  }
+
+  /** Says that nothing is left for the next open, where that is so: once. */
+  private void tellOfLoss() {
+    if (isLossTold) {
+      return;
+    }
+    isLossTold = true;
+    try {
+      if (!owned.isNamed()) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            file
+                + " was deleted, moved or replaced while its cache was open: what that held is lost."
+                + " In /dev/shm systemd deletes files of a user who logs out (RemoveIPC= in"
+                + " logind.conf) and of a unit with DynamicUser= or RemoveIPC= that stops");
+      }
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.WARNING, "whether " + file + " is there cannot be seen: " + e);
     }
   }
 }

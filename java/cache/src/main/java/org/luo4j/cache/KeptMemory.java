@@ -188,6 +188,15 @@ final class KeptMemory implements CacheMemory {
     }
   }
 
+  @Override
+  public boolean oldIs(Predicate<MemoryRegion> test, boolean unknown) {
+    if (region != null || kept == null) {
+      return region != null && test.test(region);
+    }
+    return kept.memory().size() >= CacheFormat.HEADER_BYTES
+        && inOther(kept.memory(), test::test, unknown);
+  }
+
   /** Memory of a version that had no trailer gets one, unless its size is frozen. */
   private void grow(MemFd memory) {
     try {

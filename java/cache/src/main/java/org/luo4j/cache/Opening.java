@@ -67,7 +67,11 @@ final class Opening {
         refused = refuse(memory, memory.region());
       }
     }
-    boolean isOther = refused != null && (memory.refusal() != null || isOther(memory.region()));
+    boolean isOther = refused != null && memory.oldIs(this::isOther, true);
+    if (memory.refusal() != null
+        && memory.oldIs(region -> !CacheFormat.madeWith(region).isEmpty(), false)) {
+      refused += "; now they are " + layout.capacity() + " and " + layout.averageEntry();
+    }
     if (refused != null && onRefusal == OnRefusal.FAIL) {
       throw new IOException(
           refused
@@ -82,8 +86,14 @@ final class Opening {
       if (refused != null) {
         found = new Start(found.kind(), found.reason() + ", as " + refused);
       }
-      LOG.log(System.Logger.Level.INFO, "a cache was taken back: " + found.reason());
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "a cache was taken back: "
+              + found.reason()
+              + ". Its values are those of when it was set aside: where they are too old call"
+              + " invalidateAll");
     } else if (refused != null) {
+      boolean isCache = memory.oldIs(CacheFormat::isMarked, true);
       CacheMemory.GivenWay old = giveWay(memory, onRefusal);
       found = new Start(Start.Kind.COLD, refused + "; " + old.where());
       isZero = true;
@@ -93,9 +103,7 @@ final class Opening {
               + found.reason()
               + (old.isKept()
                   ? ". "
-                      + (isOther
-                          ? "To be warm next time open it as before"
-                          : "It is of no more use")
+                      + nextTime(isOther, isCache)
                       + "; to free what is set aside call discardRefused, or use luo cache refused"
                       + " --drop"
                   : ""));
@@ -126,11 +134,22 @@ final class Opening {
 
   private static CacheMemory.GivenWay giveWay(CacheMemory memory, OnRefusal onRefusal)
       throws IOException {
-    if (onRefusal == OnRefusal.KEEP) {
+    boolean isEmpty = memory.oldIs(CacheFormat::isEmpty, false);
+    if (onRefusal == OnRefusal.KEEP && !isEmpty) {
       return memory.setAside();
     }
-    memory.replace();
-    return new CacheMemory.GivenWay(false, "it was written over");
+    memory.replace(); // what is set aside stays: an empty cache must not take its place
+    return new CacheMemory.GivenWay(
+        false, isEmpty ? "it had no entry, and was written over" : "it was written over");
+  }
+
+  private static String nextTime(boolean isOther, boolean isCache) {
+    if (isOther) {
+      return "To be warm next time open it as before";
+    }
+    return isCache
+        ? "It is of no more use"
+        : "It is no cache: if anybody needs it, give the cache another name, and it its own back";
   }
 
   /** Whether the memory is a whole cache, which other settings or versions can open. */

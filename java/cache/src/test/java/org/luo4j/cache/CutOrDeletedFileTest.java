@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.luo4j.LiveUpdate;
 import org.luo4j.testing.ChildJvm;
 import org.luo4j.testing.JniLibrary;
+import org.luo4j.testing.Logged;
 
 /** The file of a cache that is open is cut short or deleted. */
 @EnabledOnOs(OS.LINUX)
@@ -148,6 +149,14 @@ class CutOrDeletedFileTest {
   @Test
   void aDeletedFileIsUsedUntilTheCacheIsClosed() throws IOException {
     Path file = folder.resolve("cache");
+    try (Logged log = new Logged(WarmCache.class)) {
+      useDeleted(file);
+      assertEquals(1, log.lines().size(), "" + log.lines());
+      assertTrue(log.lines().get(0).startsWith("WARNING " + file + " was deleted"));
+    }
+  }
+
+  private static void useDeleted(Path file) throws IOException {
     try (WarmCache<String, String> cache = filled(file)) {
       Files.delete(file);
       assertEquals("value 1", cache.getIfPresent("key 1"));

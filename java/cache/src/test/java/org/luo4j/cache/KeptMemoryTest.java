@@ -154,6 +154,19 @@ class KeptMemoryTest {
   }
 
   @Test
+  void memoryWithoutAnEntryIsNotSetAside() throws IOException {
+    process(MIB, OnRefusal.KEEP, null, "one");
+    for (int mebibytes = 2; mebibytes < 4; mebibytes++) {
+      try (Handover handover = handover(Duration.ofSeconds(60));
+          WarmCache<String, String> cache = open(handover, mebibytes * MIB, OnRefusal.KEEP)) {
+        String reason = cache.start().reason();
+        assertEquals(mebibytes > 2, reason.contains("it had no entry"), reason);
+      }
+    }
+    assertEquals(Start.Kind.WARM_AFTER_RESTART, process(MIB, OnRefusal.KEEP, "one", "1").kind());
+  }
+
+  @Test
   void aProcessKilledWhileTwoMemoriesChangePlacesLosesNeither() throws IOException {
     process(MIB, OnRefusal.KEEP, null, "one");
     process(2 * MIB, OnRefusal.KEEP, null, "two");

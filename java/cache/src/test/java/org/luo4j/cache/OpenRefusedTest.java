@@ -429,7 +429,10 @@ class OpenRefusedTest {
 
   private void assertStarts(Path file, String bridge, String... told) throws Exception {
     for (OnRefusal what : List.of(OnRefusal.KEEP, OnRefusal.REPLACE)) {
-      builder(file.resolveSibling("made"), CAPACITY).open().close();
+      try (WarmCache<String, String> cache =
+          builder(file.resolveSibling("made"), CAPACITY).open()) {
+        cache.put("key", "old");
+      }
       Files.write(file, Files.readAllBytes(file.resolveSibling("made")));
       ChildJvm.Ended ended =
           child(WithoutRights.class, bridge)

@@ -310,7 +310,9 @@ class OpeningTest {
               + LAYOUT.memoryBytes()
               + ": it was made with capacity "
               + 2 * CAPACITY
-              + " and averageEntryBytes 64",
+              + " and averageEntryBytes 64; now they are "
+              + CAPACITY
+              + " and 64",
           cache.start().reason());
       assertEquals("value", cache.getIfPresent("stays"));
       assertEquals(CacheFormat.OPEN, left().getLong(CacheFormat.STATE_AT));
@@ -319,7 +321,13 @@ class OpeningTest {
     Files.write(aside(), bytes.array());
     try (Logged log = new Logged(WarmCache.class);
         WarmCache<String, String> cache = open(CAPACITY, OnRefusal.FAIL)) {
-      assertEquals(List.of("INFO a cache was taken back: " + cache.start().reason()), log.lines());
+      assertEquals(
+          List.of(
+              "WARNING a cache was taken back: "
+                  + cache.start().reason()
+                  + ". Its values are those of when it was set aside: where they are too old call"
+                  + " invalidateAll"),
+          log.lines());
       assertEquals(kind, cache.start().kind());
       assertEquals(
           "in " + file() + ", which had been set aside as " + aside(), cache.start().reason());

@@ -179,6 +179,54 @@ class RefusalTest {
     assertArrayEquals(old, Files.readAllBytes(aside));
   }
 
+  /** It has nothing to lose, and must not take the place of memory that has. */
+  @Test
+  void anEmptyCacheIsNotSetAside() throws IOException {
+    try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
+      cache.put("key", new byte[] {1});
+    }
+    sized(2 << 20).close();
+    byte[] aside = Files.readAllBytes(folder.resolve("sized.refused"));
+    try (WarmCache<String, byte[]> cache = sized(3 << 20)) {
+      String reason = cache.start().reason();
+      assertTrue(reason.endsWith("; it had no entry, and was written over"), reason);
+      cache.put("key", new byte[] {3});
+      cache.remove("key");
+    }
+    sized(4 << 20).close();
+    assertArrayEquals(aside, Files.readAllBytes(folder.resolve("sized.refused")));
+    try (WarmCache<String, byte[]> cache = sized(1 << 20)) {
+      assertArrayEquals(new byte[] {1}, cache.getIfPresent("key"), cache.start().reason());
+    }
+  }
+
+  /** What the log says of memory that was set aside. */
+  private String told(byte[] old) throws IOException {
+    Files.deleteIfExists(folder.resolve("cache.refused"));
+    Files.write(folder.resolve("cache"), old);
+    try (Logged log = new Logged(WarmCache.class);
+        WarmCache<String, byte[]> cache = open(OnRefusal.KEEP)) {
+      assertArrayEquals(old, Files.readAllBytes(folder.resolve("cache.refused")));
+      assertFalse(cache.start().isWarm());
+      return log.lines().get(0);
+    }
+  }
+
+  @Test
+  void theWarningSaysWhatTheOldMemoryIsGoodFor() throws IOException {
+    byte[] left = left();
+    String notes = "It is no cache: if anybody needs it, give the cache another name";
+    assertTrue(told("my notes".getBytes()).contains(notes));
+    assertTrue(told(Arrays.copyOf("my notes".getBytes(), 5000)).contains(notes));
+    assertTrue(told(Arrays.copyOf("my notes".getBytes(), left.length)).contains(notes));
+    assertTrue(told(flip(left.clone(), CacheFormat.SEED_AT)).contains("It is of no more use"));
+    try (WarmCache<String, byte[]> cache = sized(2 << 20)) {
+      cache.put("key", new byte[] {1});
+    }
+    byte[] larger = Files.readAllBytes(folder.resolve("sized"));
+    assertTrue(told(larger).contains("To be warm next time open it as before"));
+  }
+
   private WarmCache<String, byte[]> sized(long capacity) throws IOException {
     return WarmCache.builder(Codec.STRING, Codec.BYTES)
         .capacity(capacity)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.luo4j.internal.jna;
 
+import com.sun.jna.Function;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
@@ -10,6 +11,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.luo4j.internal.bridge.Abi;
 import org.luo4j.internal.bridge.Bridge;
@@ -18,9 +23,8 @@ import org.luo4j.internal.bridge.Machine;
 import org.luo4j.internal.bridge.ProcFd;
 
 /**
- * The bridge over JNA: the C library's functions, mapped directly ({@link LibC}), and the kernel's
- * structures written and read as byte arrays. Needs no library of luo4j's own. Stateless; any
- * thread.
+ * The bridge over JNA: the C library's functions ({@link LibC}), and the kernel's structures
+ * written and read as byte arrays. Needs no library of luo4j's own. Stateless; any thread.
  */
 public final class JnaBridge implements Bridge {
 
@@ -502,16 +506,56 @@ public final class JnaBridge implements Bridge {
     /** MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE. */
     static final int MAP_RESERVE = 0x2 | 0x20 | 0x4000;
 
-    private static boolean bound;
+    private static final List<String> NAMES =
+        List.of(
+            "open",
+            "geteuid",
+            "clock_gettime",
+            "close",
+            "ioctl",
+            "memfd_create",
+            "fcntl",
+            "flock",
+            "statx",
+            "ftruncate",
+            "fallocate",
+            "lseek",
+            "read",
+            "pread",
+            "write",
+            "pwrite",
+            "mmap",
+            "munmap",
+            "madvise",
+            "getpagesize",
+            "socket",
+            "fchmod",
+            "bind",
+            "listen",
+            "connect",
+            "accept4",
+            "sendmsg",
+            "recvmsg",
+            "getsockopt",
+            "setsockopt",
+            "shutdown");
+
+    /**
+     * By their names; none before {@link #bind}. Not bound as native methods: JNA would keep a
+     * global reference to each, and so their class loader for ever.
+     */
+    private static volatile Map<String, Function> functions = Map.of();
 
     /** What stopped JNA, which later attempts would meet only as "could not initialize class". */
     private static @Nullable IOException refusal;
 
     static synchronized void bind() throws IOException {
-      if (!bound && refusal == null) {
+      if (functions.isEmpty() && refusal == null) {
         try {
-          Native.register(LibC.class, NativeLibrary.getProcess());
-          bound = true;
+          NativeLibrary process = NativeLibrary.getProcess();
+          functions =
+              NAMES.stream()
+                  .collect(Collectors.toUnmodifiableMap(name -> name, process::getFunction));
         } catch (IllegalCallerException | Error e) {
           if (e instanceof VirtualMachineError) {
             throw e;
@@ -571,69 +615,144 @@ public final class JnaBridge implements Bridge {
           + " release";
     }
 
-    static native int open(byte[] path, int flags);
+    private static int intOf(String name, Object... arguments) {
+      return function(name).invokeInt(arguments);
+    }
 
-    static native int open(byte[] path, int flags, int mode);
+    private static long longOf(String name, Object... arguments) {
+      return function(name).invokeLong(arguments);
+    }
 
-    static native int geteuid();
+    private static Function function(String name) {
+      return Objects.requireNonNull(functions.get(name), name);
+    }
 
-    static native int clock_gettime(int clock, byte[] time);
+    static int open(byte[] path, int flags) {
+      return intOf("open", path, flags);
+    }
 
-    static native int close(int fd);
+    static int open(byte[] path, int flags, int mode) {
+      return intOf("open", path, flags, mode);
+    }
 
-    static native int ioctl(int fd, long request, byte[] argument);
+    static int geteuid() {
+      return intOf("geteuid");
+    }
 
-    static native int memfd_create(byte[] name, int flags);
+    static int clock_gettime(int clock, byte[] time) {
+      return intOf("clock_gettime", clock, time);
+    }
 
-    static native int fcntl(int fd, int command, long argument);
+    static int close(int fd) {
+      return intOf("close", fd);
+    }
 
-    static native int flock(int fd, int operation);
+    static int ioctl(int fd, long request, byte[] argument) {
+      return intOf("ioctl", fd, request, argument);
+    }
 
-    static native int statx(int fd, byte[] path, int flags, int mask, byte[] fields);
+    static int memfd_create(byte[] name, int flags) {
+      return intOf("memfd_create", name, flags);
+    }
 
-    static native int ftruncate(int fd, long size);
+    static int fcntl(int fd, int command, long argument) {
+      return intOf("fcntl", fd, command, argument);
+    }
 
-    static native int fallocate(int fd, int mode, long offset, long length);
+    static int flock(int fd, int operation) {
+      return intOf("flock", fd, operation);
+    }
 
-    static native long lseek(int fd, long offset, int whence);
+    static int statx(int fd, byte[] path, int flags, int mask, byte[] fields) {
+      return intOf("statx", fd, path, flags, mask, fields);
+    }
 
-    static native long read(int fd, long address, long length);
+    static int ftruncate(int fd, long size) {
+      return intOf("ftruncate", fd, size);
+    }
 
-    static native long pread(int fd, long address, long length, long offset);
+    static int fallocate(int fd, int mode, long offset, long length) {
+      return intOf("fallocate", fd, mode, offset, length);
+    }
 
-    static native long write(int fd, long address, long length);
+    static long lseek(int fd, long offset, int whence) {
+      return longOf("lseek", fd, offset, whence);
+    }
 
-    static native long pwrite(int fd, long address, long length, long offset);
+    static long read(int fd, long address, long length) {
+      return longOf("read", fd, address, length);
+    }
 
-    static native long mmap(
-        long address, long length, int protection, int flags, int fd, long offset);
+    static long pread(int fd, long address, long length, long offset) {
+      return longOf("pread", fd, address, length, offset);
+    }
 
-    static native int munmap(long address, long length);
+    static long write(int fd, long address, long length) {
+      return longOf("write", fd, address, length);
+    }
 
-    static native int madvise(long address, long length, int advice);
+    static long pwrite(int fd, long address, long length, long offset) {
+      return longOf("pwrite", fd, address, length, offset);
+    }
 
-    static native int getpagesize();
+    static long mmap(long address, long length, int protection, int flags, int fd, long offset) {
+      return longOf("mmap", address, length, protection, flags, fd, offset);
+    }
 
-    static native int socket(int domain, int type, int protocol);
+    static int munmap(long address, long length) {
+      return intOf("munmap", address, length);
+    }
 
-    static native int fchmod(int fd, int mode);
+    static int madvise(long address, long length, int advice) {
+      return intOf("madvise", address, length, advice);
+    }
 
-    static native int bind(int fd, byte[] address, int length);
+    static int getpagesize() {
+      return intOf("getpagesize");
+    }
 
-    static native int listen(int fd, int backlog);
+    static int socket(int domain, int type, int protocol) {
+      return intOf("socket", domain, type, protocol);
+    }
 
-    static native int connect(int fd, byte[] address, int length);
+    static int fchmod(int fd, int mode) {
+      return intOf("fchmod", fd, mode);
+    }
 
-    static native int accept4(int fd, long address, long length, int flags);
+    static int bind(int fd, byte[] address, int length) {
+      return intOf("bind", fd, address, length);
+    }
 
-    static native long sendmsg(int fd, long message, int flags);
+    static int listen(int fd, int backlog) {
+      return intOf("listen", fd, backlog);
+    }
 
-    static native long recvmsg(int fd, long message, int flags);
+    static int connect(int fd, byte[] address, int length) {
+      return intOf("connect", fd, address, length);
+    }
 
-    static native int getsockopt(int fd, int level, int option, byte[] value, int[] length);
+    static int accept4(int fd, long address, long length, int flags) {
+      return intOf("accept4", fd, address, length, flags);
+    }
 
-    static native int setsockopt(int fd, int level, int option, byte[] value, int length);
+    static long sendmsg(int fd, long message, int flags) {
+      return longOf("sendmsg", fd, message, flags);
+    }
 
-    static native int shutdown(int fd, int how);
+    static long recvmsg(int fd, long message, int flags) {
+      return longOf("recvmsg", fd, message, flags);
+    }
+
+    static int getsockopt(int fd, int level, int option, byte[] value, int[] length) {
+      return intOf("getsockopt", fd, level, option, value, length);
+    }
+
+    static int setsockopt(int fd, int level, int option, byte[] value, int length) {
+      return intOf("setsockopt", fd, level, option, value, length);
+    }
+
+    static int shutdown(int fd, int how) {
+      return intOf("shutdown", fd, how);
+    }
   }
 }

@@ -64,10 +64,10 @@ class JdkFlagsTest {
     assertEquals(2, ended.lines().size(), ended::toString);
   }
 
-  /** JNA's own library is warned about while it is loaded; what luo4j then calls is clean. */
+  /** JNA looks at no exception of its own calls, which is warned about. luo4j has none. */
   @ParameterizedTest
   @MethodSource("jdks")
-  void theJnaBridgeIsSilentUnderXcheckOnceJnaIsLoaded(Jdk jdk) throws Exception {
+  void ofTheJnaBridgeXcheckWarnsOnlyOfJnaItself(Jdk jdk) throws Exception {
     ChildJvm.Ended ended =
         child(jdk)
             .flags(jdk.nativeAccess("ALL-UNNAMED"))
@@ -76,8 +76,12 @@ class JdkFlagsTest {
     assertEquals(0, ended.exit(), ended::toString);
     assertEquals("ok", ended.answer("memfd-jna memfd: "));
     assertEquals(List.of(), ended.linesWith("FATAL"));
-    int loaded = ended.lines().indexOf("jna: jna");
-    assertEquals(2, ended.lines().size() - loaded - 1, ended::toString);
+    List<String> lines = ended.lines();
+    for (int i = lines.indexOf("jna: jna"); i < lines.size() - 1; i++) {
+      boolean isWarning = lines.get(i).startsWith("WARNING");
+      assertTrue(
+          !isWarning || lines.get(i + 1).contains("at com.sun.jna.Native.invoke"), ended::toString);
+    }
   }
 
   @Test
