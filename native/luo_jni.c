@@ -138,6 +138,12 @@ static jint lock_file(JNIEnv *env, jobject self, jint fd) {
     return luo_lock_file(fd);
 }
 
+static jint unlock(JNIEnv *env, jobject self, jint fd) {
+    (void)env;
+    (void)self;
+    return luo_unlock(fd);
+}
+
 static jint status(JNIEnv *env, jobject self, jint fd, jlongArray fields) {
     (void)self;
     int64_t values[LUO_STATUS_FIELDS] = {0};
@@ -472,6 +478,7 @@ static const JNINativeMethod methods[] = {
     {"memfdCreate", "([BI)I", (void *)memfd_create_},
     {"openFile", "([BZ)I", (void *)open_file},
     {"lockFile", "(I)I", (void *)lock_file},
+    {"unlock", "(I)I", (void *)unlock},
     {"status", "(I[J)I", (void *)status},
     {"userId", "()I", (void *)user_id},
     {"bootTime", "()J", (void *)boot_time},

@@ -176,6 +176,12 @@ int luo_lock_file(int fd) {
     return (int)RESULT(fcntl(fd, F_OFD_SETLK, &whole));
 }
 
+int luo_unlock(int fd) {
+    struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    int rc = (int)RESULT(flock(fd, LOCK_UN));
+    return rc < 0 ? rc : (int)RESULT(fcntl(fd, F_OFD_SETLK, &whole));
+}
+
 int luo_user_id(void) {
     return (int)geteuid();
 }

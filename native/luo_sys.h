@@ -61,6 +61,9 @@ int luo_open_file(const char *path, int create);
  */
 int luo_lock_file(int fd);
 
+/* Ends both kinds of locks of this open file, also where another fd, as of a child, keeps it open. */
+int luo_unlock(int fd);
+
 /* What fstat(2) says of a file. */
 enum luo_status_field {
     LUO_STATUS_MODE,

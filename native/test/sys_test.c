@@ -85,6 +85,12 @@ static void lock_is_of_one_open_file(void) {
     CHECK_EQUAL(0, luo_close(own));
     own = luo_lock(fd);
     CHECK(own >= 0);
+    int inherited = luo_duplicate(own);
+    CHECK_EQUAL(0, luo_unlock(own));
+    CHECK_EQUAL(0, luo_close(own));
+    own = luo_lock(fd);
+    CHECK(own >= 0);
+    CHECK_EQUAL(0, luo_close(inherited));
     CHECK_EQUAL(0, luo_close(own));
     CHECK_EQUAL(0, luo_close(fd));
 }
@@ -138,6 +144,13 @@ static void a_file_is_made_private_and_locked_once(void) {
     CHECK_EQUAL(-EAGAIN, luo_lock_file(other));
     struct flock posix = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     CHECK(fcntl(other, F_SETLK, &posix) == -1 && errno == EAGAIN);
+    int inherited = luo_duplicate(fd);
+    CHECK_EQUAL(0, luo_unlock(fd));
+    CHECK_EQUAL(0, luo_lock_file(other));
+    CHECK_EQUAL(-EAGAIN, luo_lock_file(inherited));
+    CHECK_EQUAL(0, luo_unlock(other));
+    CHECK_EQUAL(-EBADF, luo_unlock(-1));
+    CHECK_EQUAL(0, luo_close(inherited));
     CHECK_EQUAL(0, luo_close(fd));
     CHECK_EQUAL(0, luo_lock_file(other));
     CHECK_EQUAL(0, luo_close(other));

@@ -81,12 +81,26 @@ final class Descriptor {
 
   /** Closes the fd once the calls that use it have returned. Idempotent. */
   void close() {
+    close(false);
+  }
+
+  /**
+   * As {@link #close()}, and ends its lock, also where a child that is being started has the fd.
+   */
+  void closeAndUnlock() {
+    close(true);
+  }
+
+  private void close(boolean isLocked) {
     lock.writeLock().lock();
     try {
       if (closed) {
         return;
       }
       closed = true;
+      if (isLocked) {
+        bridge.unlock(fd); // if it fails, the lock ends with the last fd
+      }
       long result = bridge.close(fd);
       if (result < 0) {
         throw Refusal.CLOSE.exception(result, what);

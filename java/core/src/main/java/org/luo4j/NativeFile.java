@@ -61,6 +61,7 @@ final class NativeFile extends OwnedFile {
       return owned;
     } finally {
       if (owned == null && fd >= 0) {
+        bridge.unlock(fd);
         bridge.close(fd);
       }
       if (isNew) {
@@ -317,6 +318,6 @@ final class NativeFile extends OwnedFile {
 
   @Override
   public void close() {
-    descriptor.close();
+    descriptor.closeAndUnlock();
   }
 }

@@ -59,6 +59,6 @@ final class OwnerLock implements AutoCloseable {
 
   @Override
   public void close() {
-    file.close();
+    file.closeAndUnlock();
   }
 }

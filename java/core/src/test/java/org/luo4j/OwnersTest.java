@@ -5,13 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.luo4j.internal.bridge.Bridge;
 
 /** Who has what another process waits for. */
 @EnabledOnOs(OS.LINUX)
@@ -35,6 +38,42 @@ class OwnersTest {
       assertEquals(self.pid(), alive.pid().orElseThrow());
       lock.close();
       OwnerLock.of(memory, "test", Duration.ZERO).close();
+    }
+  }
+
+  /** A child that is being started has the lock's fd, until it executes its program. */
+  @Test
+  void whatIsClosedIsFreeWhileAChildIsBeingStarted(@TempDir Path folder) throws Exception {
+    Bridge bridge = luo.system();
+    try (MemFd memory = luo.createMemFd(MemFdOptions.named("test"))) {
+      OwnerLock lock = OwnerLock.of(memory, "test", Duration.ZERO);
+      int inherited = bridge.duplicate(locked("FLOCK"));
+      lock.close();
+      OwnerLock.of(memory, "test", Duration.ZERO).close();
+      assertEquals(0, bridge.close(inherited));
+    }
+    OwnedFile file = OwnedFile.open(folder.resolve("file"), Duration.ZERO);
+    int inherited = bridge.duplicate(locked("OFDLCK"));
+    file.close();
+    OwnedFile.open(folder.resolve("file"), Duration.ZERO).close();
+    assertEquals(0, bridge.close(inherited));
+  }
+
+  /** The fd of this process that has a lock of a kind (proc_pid_fdinfo(5)). */
+  private static int locked(String kind) throws IOException {
+    try (Stream<Path> fds = Files.list(Path.of("/proc/self/fdinfo"))) {
+      return fds.filter(fd -> has(fd, kind))
+          .map(fd -> Integer.parseInt(fd.getFileName().toString()))
+          .findFirst()
+          .orElseThrow();
+    }
+  }
+
+  private static boolean has(Path fd, String kind) {
+    try {
+      return Files.readString(fd).matches("(?s).*lock:[^\n]* " + kind + " .*");
+    } catch (IOException e) {
+      return false; // closed since
     }
   }
 

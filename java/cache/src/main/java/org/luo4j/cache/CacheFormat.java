@@ -110,6 +110,7 @@ final class CacheFormat {
   static final int MAIN_TAIL_AT = 384;
   static final int ENTRIES_AT = 448;
   static final int LIVE_AT = 456;
+  static final int COUNTS_CHECK_AT = 464;
   static final int CHANGE_PLACE_AT = 512;
   static final int CHANGE_SLOT_AT = 520;
   static final int CHANGE_ENTRIES_AT = 528;
@@ -141,10 +142,20 @@ final class CacheFormat {
   /** The feature of an index whose first buckets 52 bits of a hash choose, not 32. */
   static final int WIDE_INDEX = 1;
 
+  /** The feature of dead entries that say how their size is checked. */
+  static final int MARKED_DEAD = 2;
+
+  /** What says that the removal of everything is under way: no damaged bit looks like it. */
+  static final long CLEARING = 0x3147_4E49_5241_454CL; // "LEARING1"
+
   static final long OPEN = 0;
   static final long CLOSED = 1;
 
   static final int SLOTS = 8;
+
+  /** With fewer, nine keys that share both of their buckets are to be expected. */
+  static final int MIN_BUCKETS = 16;
+
   static final int BUCKET_BYTES = 64;
 
   static final int ENTRY_HEADER = 12;
@@ -176,7 +187,7 @@ final class CacheFormat {
      */
     static Layout of(long capacity, int averageEntry) {
       long slots = capacity / 10 * 9 / averageEntry * 20 / 17 + SLOTS;
-      long buckets = Math.max(2, (slots + SLOTS - 1) / SLOTS);
+      long buckets = Math.max(MIN_BUCKETS, (slots + SLOTS - 1) / SLOTS);
       long smallBytes = align(Math.max(capacity / 10, 4096), 4096);
       long mainBytes = align(capacity - capacity / 10 + capacity / 2, 4096);
       long index = HEADER_BYTES;
@@ -241,7 +252,8 @@ final class CacheFormat {
   static boolean isEmpty(MemoryRegion memory) {
     return refuseHeader(header(memory)) == null
         && memory.getLong(ENTRIES_AT) == 0
-        && memory.getLong(LIVE_AT) == 0;
+        && memory.getLong(LIVE_AT) == 0
+        && memory.getLong(COUNTS_CHECK_AT) == countsCheck(0, 0);
   }
 
   /** Null when a header page is one that this version and machine read, else why not. */
@@ -263,11 +275,11 @@ final class CacheFormat {
       return "the old memory's header is damaged: its checksum does not hold";
     }
     int features = page.getInt(FEATURES_AT);
-    if ((features & ~WIDE_INDEX) != 0) {
+    if ((features & ~(WIDE_INDEX | MARKED_DEAD)) != 0) {
       return "the old memory uses features that this version does not know: 0x"
           + Integer.toHexString(features);
     }
-    if (features != features(page.getLong(BUCKETS_AT))) {
+    if ((features | MARKED_DEAD) != features(page.getLong(BUCKETS_AT))) {
       return "the old memory's index of "
           + page.getLong(BUCKETS_AT)
           + " buckets is searched in another way: an early version made it";
@@ -299,8 +311,13 @@ final class CacheFormat {
             + page.getInt(AVERAGE_AT);
   }
 
+  /** What the two counts are checked by: a bit that is flipped in any of the three is seen. */
+  static long countsCheck(long entries, long live) {
+    return ~(entries * 0x9E37_79B9_7F4A_7C15L ^ Long.rotateLeft(live, 32) * 0xA076_1D64_78BD_642FL);
+  }
+
   private static int features(long buckets) {
-    return Index.isWide(buckets) ? WIDE_INDEX : 0;
+    return MARKED_DEAD | (Index.isWide(buckets) ? WIDE_INDEX : 0);
   }
 
   private static int crc(ByteBuffer page) {
@@ -385,6 +402,7 @@ final class CacheFormat {
     memory.putInt(AVERAGE_AT, l.averageEntry);
     memory.putLong(CAPACITY_AT, l.capacity);
     memory.putLong(OPENINGS_AT, openings(0));
+    memory.putLong(COUNTS_CHECK_AT, countsCheck(0, 0));
     // The checksum covers the magic number, which is not there yet.
     ByteBuffer header = header(memory).putLong(MAGIC_AT, MAGIC);
     memory.putInt(CRC_AT, crc(header));

@@ -30,6 +30,9 @@ final class Entry {
   private static final int MAX_VALUE = (1 << VALUE_BITS) - 1;
   private static final int MAX_KEY = 255;
 
+  /** The bytes of the largest key: it lies in one slice of the memory with the header. */
+  static final int MOST_KEY = Memory.MOST / 2;
+
   /** No entry is smaller. */
   private static final int SMALLEST = 16;
 
@@ -68,16 +71,25 @@ final class Entry {
     return keyLength < 0 || valueLength < 0 || bytes > room ? -1 : bytes;
   }
 
-  /** Whether what lies there is a filler to the ring's end. */
-  static boolean isFiller(Memory memory, long at, long end) {
-    return end - at < SMALLEST || memory.getInt(at + LENGTHS) == 0;
+  /**
+   * Whether what lies there is a filler to the ring's end.
+   *
+   * @param areMarked false where an early version may have written it
+   */
+  static boolean isFiller(Memory memory, long at, long end, boolean areMarked) {
+    return end - at < SMALLEST
+        || memory.getInt(at + LENGTHS) == 0 && (!areMarked || isMarked(memory, at, end - at));
   }
 
-  /** Writes a filler, of which {@code bytes}, a multiple of 8, are made zero. */
-  static void writeFiller(Memory memory, long at, long bytes) {
-    for (long done = 0; done < bytes; done += 8) {
+  /**
+   * Writes a filler to the ring's end, of which {@code zeros} bytes, a multiple of 8, are made
+   * zero: a dead entry without lengths.
+   */
+  static void writeFiller(Memory memory, long at, long end, long zeros) {
+    for (long done = 0; done < zeros; done += 8) {
       memory.putLong(at + done, 0);
     }
+    memory.putLong(at, mark(end - at) << 32);
   }
 
   // ---- fields ----
@@ -107,9 +119,24 @@ final class Entry {
     return memory.getInt(at);
   }
 
-  /** Marks an entry dead that no slot names any more. */
+  /**
+   * Marks an entry dead that no slot names any more, and that is whole: in place of its expiry
+   * stands what its size is checked by.
+   */
   static void kill(Memory memory, long at) {
-    memory.putIntRelease(at, 0);
+    int lengths = memory.getInt(at + LENGTHS);
+    long body = (long) keyLength(memory, at, lengths) + valueLength(memory, at, lengths);
+    memory.putLongRelease(at, mark(CacheFormat.align(header(lengths) + body, 8)) << 32);
+  }
+
+  /** Whether a dead entry takes as many bytes as it did when it was killed. */
+  static boolean isMarked(Memory memory, long at, long bytes) {
+    return memory.getLong(at) == mark(bytes) << 32;
+  }
+
+  /** What a size is checked by: 32 bits, not 0. */
+  private static long mark(long bytes) {
+    return fold(bytes ^ 0x1F83_D9AB_FB41_BD6BL) >>> 33 | 1L << 31;
   }
 
   /** 0 for never, else as {@link CacheFormat} counts it. */
@@ -201,7 +228,9 @@ final class Entry {
   }
 
   private static boolean fitsExtended(Memory memory, long at, long room, byte[] key) {
-    if (room < ENTRY_HEADER_EXTENDED || memory.getInt(at + KEY_LENGTH) != key.length) {
+    if (room < ENTRY_HEADER_EXTENDED
+        || memory.getInt(at + KEY_LENGTH) != key.length
+        || key.length > MOST_KEY) {
       return false;
     }
     int valueLength = memory.getInt(at + VALUE_LENGTH);
@@ -285,11 +314,11 @@ final class Entry {
 
   /**
    * Writes an entry where nobody reads. In a dead one's place of the same size, both of them short,
-   * the ring can be walked at every moment: the lengths' sum stays, and they are set in one store.
-   * Padding is zeroed, so that nothing of older entries stays for a damaged slot to name.
+   * the ring can be walked at every moment: the size stays, which the mark of the dead one checks
+   * until the last store, and the lengths are set in one store. Padding is zeroed, so that nothing
+   * of older entries stays for a damaged slot to name.
    */
   static void write(Memory memory, long at, byte[] key, byte[] value, int expiry, int check) {
-    memory.putInt(at + EXPIRY, expiry);
     long keyAt = at + ENTRY_HEADER;
     if (isShort(key.length, value.length)) {
       memory.putInt(at + LENGTHS, key.length << VALUE_BITS | value.length);
@@ -309,6 +338,6 @@ final class Entry {
     }
     memory.put(keyAt, key);
     memory.put(keyAt + key.length, value);
-    memory.putIntRelease(at, check);
+    memory.putLongRelease(at, (long) expiry << 32 | check & 0xFFFF_FFFFL);
   }
 }

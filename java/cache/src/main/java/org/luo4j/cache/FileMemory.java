@@ -39,8 +39,8 @@ class FileMemory implements CacheMemory {
   private final Path swap;
   private final long boot = CacheMemory.boot();
 
-  /** Whether {@link #tellOfLoss} was called: close may be called again. */
-  private boolean isLossTold;
+  /** Whether close was called: it is called again where an error of lost memory ended it. */
+  private boolean isClosed;
 
   private final OpenUndo undo = new OpenUndo();
   private OwnedFile owned;
@@ -666,20 +666,20 @@ class FileMemory implements CacheMemory {
 
   @Override
   public void close() {
+    boolean isFirst = !isClosed;
+    isClosed = true;
     try {
       closeRegion();
-      tellOfLoss();
+      if (isFirst) {
+        tellOfLoss();
+      }
     } finally {
       owned.close();
     }
   }
 
-  /** Says that nothing is left for the next open, where that is so: once. */
+  /** Says that nothing is left for the next open, where that is so. */
   private void tellOfLoss() {
-    if (isLossTold) {
-      return;
-    }
-    isLossTold = true;
     try {
       if (!owned.isNamed()) {
         LOG.log(

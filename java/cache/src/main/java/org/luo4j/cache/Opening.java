@@ -69,7 +69,8 @@ final class Opening {
     }
     boolean isOther = refused != null && memory.oldIs(this::isOther, true);
     if (memory.refusal() != null
-        && memory.oldIs(region -> !CacheFormat.madeWith(region).isEmpty(), false)) {
+        && memory.oldIs(
+            region -> isOther(region) && !CacheFormat.madeWith(region).isEmpty(), false)) {
       refused += "; now they are " + layout.capacity() + " and " + layout.averageEntry();
     }
     if (refused != null && onRefusal == OnRefusal.FAIL) {

@@ -146,6 +146,7 @@ final class Overwrites {
     Ring ring = old.ring;
     int bytes = (int) Entry.bytes(key.length, value.length);
     if (!isShortOf(bytes, old.at, key.length)
+        || !reader.isTrusted(ring, old.position, old.at)
         || reader.isPast(old.expiry)) { // the writer counts it
       return Result.NOT_HERE;
     }
@@ -167,18 +168,9 @@ final class Overwrites {
       return Result.NOT_HERE;
     }
     reader.checkWritten(at, bytes);
-    kill(old, places, bytes);
+    Entry.kill(memory, old.at);
+    places.add(old.position, bytes, reader.pins.period());
     return Result.DONE;
-  }
-
-  /** Has an entry that was overwritten be dead, and keeps its place. */
-  private void kill(Reader.Found old, Places places, int bytes) {
-    // A damaged length would have the place reach into the next entry.
-    boolean usable = reader.isTrusted(old.ring, old.position, old.at);
-    Entry.kill(reader.memory, old.at);
-    if (usable) {
-      places.add(old.position, bytes, reader.pins.period());
-    }
   }
 
   /** Whether the entry at {@code at} is a short one of so many bytes. */

@@ -393,8 +393,7 @@ final class Reader {
       return true;
     }
     // Where the head is damaged, new entries will be written over what reaches beyond it.
-    long end = Math.min(ring.end(), at + ring.oldBytesFrom(position));
-    if (!Entry.isWhole(memory, at, end)) {
+    if (!Entry.isWhole(memory, at, ring.end(position, at))) {
       return false;
     }
     ring.trust(position, at);
@@ -426,13 +425,10 @@ final class Reader {
         if (alive && isTrusted(slot, at) && index.isPlaceOf(place, slot, hash(at))) {
           Copy copy = copy(at);
           memory.checkSound();
-          if (isPast(copy.expiry)) {
-            return null;
-          }
           if (copy.expiry == 0 || !hasChanged(memory.slice(place), Memory.index(place), slot)) {
-            return copy;
+            return isPast(copy.expiry) ? null : copy;
           }
-          continue; // as in locate
+          continue; // as in locate, or it was killed and has a mark for its expiry
         }
         if (!hasChanged(memory.slice(place), Memory.index(place), slot)) {
           memory.checkSound();

@@ -170,10 +170,11 @@ final class Ring {
 
   /**
    * Where the entry at a position, whose bytes lie at {@code offset}, ends at the latest: the head
-   * was always between two entries. What a damaged slot names ends beyond.
+   * was always between two entries. What is damaged ends beyond: of an earlier process for good,
+   * however far the head has moved since, so that it does not come back to life.
    */
   long end(long position, long offset) {
-    long head = knownHead;
+    long head = position < old ? old : knownHead;
     if (position >= head) {
       head = ends.head;
     }
@@ -183,11 +184,6 @@ final class Ring {
   /** Whether what lies at a position was written, or verified, by this process. */
   boolean isTrusted(long position, long offset) {
     return position >= old || verified != null && verified.has(offset - base);
-  }
-
-  /** How many bytes an earlier process wrote from a position on. */
-  long oldBytesFrom(long position) {
-    return old - position;
   }
 
   void trust(long position, long offset) {
@@ -232,7 +228,7 @@ final class Ring {
     if (size > toEnd) {
       // In the first lap the gap may hold what damaged slots name: none of it must look alive.
       boolean clean = verified != null && ends.head - old < bytes;
-      Entry.writeFiller(memory, offset(ends.head), clean ? toEnd : Math.min(toEnd, 16));
+      Entry.writeFiller(memory, offset(ends.head), end(), clean ? toEnd : Math.min(toEnd, 16));
       advance(ends.head + toEnd);
     }
     return ends.head;

@@ -746,7 +746,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    */
   public @Nullable V getIfPresent(K key) {
     byte[] bytes = keyBytes(key);
-    V value = find(bytes, reader.hash(bytes), true);
+    V value = find(key, bytes, reader.hash(bytes), true);
     count(value != null);
     return value;
   }
@@ -754,18 +754,18 @@ public final class WarmCache<K, V> implements AutoCloseable {
   /** As {@link #getIfPresent}, but counts no hit and no miss. */
   @Nullable V find(K key) {
     byte[] bytes = keyBytes(key);
-    return find(bytes, reader.hash(bytes), false);
+    return find(key, bytes, reader.hash(bytes), false);
   }
 
   /** Looks a key up; where its codec throws, a miss is counted if that was asked for. */
-  private @Nullable V find(byte[] bytes, long hash, boolean counts) {
+  private @Nullable V find(K key, byte[] bytes, long hash, boolean counts) {
     byte[] encoded = reader.get(bytes, hash);
     if (encoded == null) {
       return null;
     }
     V value = decode(encoded, counts);
     if (value == null) {
-      removeUndecodable(bytes, hash, encoded);
+      removeUndecodable(keyBytes(key).clone(), hash, encoded); // it may use the array of bytes, too
     }
     return value;
   }
@@ -976,9 +976,9 @@ public final class WarmCache<K, V> implements AutoCloseable {
     Objects.requireNonNull(loader, "loader");
     byte[] bytes = keyBytes(key);
     long hash = reader.hash(bytes);
-    V present = find(bytes, hash, true);
+    V present = find(key, bytes, hash, true);
     if (present == null) {
-      return load(key, bytes.clone(), hash, loader);
+      return load(key, keyBytes(key).clone(), hash, loader);
     }
     count(true);
     return present;
@@ -993,7 +993,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
       Loads.checkStack();
       for (Loads.Load other = loads.begin(load); other != null; other = loads.begin(load)) {
         byte[] given = loads.await(other, key);
-        V value = given == null ? null : decode(given, true);
+        V value = given == null ? null : decode(given, false);
         if (value != null) {
           count(true);
           return value;
@@ -1007,7 +1007,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
     }
     byte[] shared = null;
     try {
-      V present = find(bytes, hash, true);
+      V present = find(key, bytes, hash, true);
       count(present != null);
       if (present != null) {
         return present;
@@ -1176,6 +1176,14 @@ public final class WarmCache<K, V> implements AutoCloseable {
 
   private byte[] checked(byte[] key, V value) {
     byte[] encoded = valueBytes(value);
+    if (key.length > Entry.MOST_KEY) {
+      throw new IllegalArgumentException(
+          "a key of "
+              + key.length
+              + " bytes is larger than "
+              + Entry.MOST_KEY
+              + ": make it shorter");
+    }
     if (Entry.bytes(key.length, encoded.length) > writer.largestEntry()) {
       throw new IllegalArgumentException(
           "an entry of "
@@ -1348,7 +1356,7 @@ public final class WarmCache<K, V> implements AutoCloseable {
    * decoded counts as none, and is not changed where that throws.
    */
   @Nullable V change(K key, Change change) {
-    byte[] bytes = keyBytes(key);
+    byte[] bytes = keyBytes(key).clone(); // the codec is asked for the value while they are needed
     return change(bytes, reader.hash(bytes), change);
   }
 

@@ -71,6 +71,9 @@ final class Writer {
   private final Ghosts ghosts;
   private final Overwrites overwrites;
 
+  /** Whether dead entries have marks: those of an early version have none. */
+  private final boolean areDeadMarked;
+
   private @Nullable Listener listener;
   private long entries;
   private long live;
@@ -102,6 +105,7 @@ final class Writer {
     this.overwrites = new Overwrites(reader);
     this.entries = memory.getLong(CacheFormat.ENTRIES_AT);
     this.live = memory.getLong(CacheFormat.LIVE_AT);
+    this.areDeadMarked = (memory.getInt(CacheFormat.FEATURES_AT) & CacheFormat.MARKED_DEAD) != 0;
   }
 
   /** Null, or why the memory's contents cannot be used. Writes nothing. */
@@ -109,9 +113,6 @@ final class Writer {
     String damage = small.damage();
     if (damage == null) {
       damage = main.damage();
-    }
-    if (damage == null && !arePossible(entries, live)) {
-      damage = entries + " entries of " + live + " bytes are said to be live";
     }
     return damage == null ? null : "the old memory is damaged: " + damage;
   }
@@ -130,11 +131,14 @@ final class Writer {
   void recover() {
     index.finishMove();
     finishChange();
-    if (memory.getLong(CacheFormat.CLEARING_AT) != 0) {
+    if (memory.getLong(CacheFormat.CLEARING_AT) == CacheFormat.CLEARING) {
       clear();
     }
-    if (memory.getLong(CacheFormat.RECOUNT_AT) != 0) {
-      recount();
+    memory.putLongRelease(CacheFormat.CLEARING_AT, 0); // where it is damaged
+    long check = CacheFormat.countsCheck(entries, live);
+    if (memory.getLong(CacheFormat.RECOUNT_AT) != 0
+        || memory.getLong(CacheFormat.COUNTS_CHECK_AT) != check) {
+      recount(); // it was killed while it stored the counts, or they are damaged
     }
   }
 
@@ -148,7 +152,7 @@ final class Writer {
       ring.storeEnds();
       ring.holes.clear();
     }
-    if (memory.getLong(CacheFormat.CLEARING_AT) != 0) {
+    if (memory.getLong(CacheFormat.CLEARING_AT) == CacheFormat.CLEARING) {
       clear();
     }
     recount();
@@ -270,7 +274,7 @@ final class Writer {
     long bytes = Entry.bytes(key.length, value.length);
     long place = reader.find(key, hash);
     long old = slotAt(place);
-    if (!isStill(expected, period, old)) {
+    if (!isStill(expected, period, old) || isDamaged(place, old)) {
       return false;
     }
     long more = charge(bytes) - (place < 0 ? 0 : charge(reader.bytes(old)));
@@ -318,7 +322,7 @@ final class Writer {
     if (expired) {
       evictions++;
     }
-    tell(old, oldAt, expired ? RemovalCause.EXPIRED : RemovalCause.REPLACED);
+    tell(oldAt, expired ? RemovalCause.EXPIRED : RemovalCause.REPLACED);
     retire(old, oldAt, oldBytes, true);
     return true;
   }
@@ -339,11 +343,31 @@ final class Writer {
         return false;
       }
       long slot = memory.getLongVolatile(place);
+      if (isDamaged(place, slot)) {
+        continue;
+      }
       boolean expired = reader.isExpired(reader.offset(slot));
       if (drop(place, slot, expired ? RemovalCause.EXPIRED : cause)) {
         return !expired;
       }
     }
+  }
+
+  /**
+   * Whether the entry of a slot is damaged. Then it is gone from the index: what it was counted as
+   * is not known, so that the slots are counted later.
+   *
+   * @param place -1 for none: not damaged
+   */
+  private boolean isDamaged(long place, long slot) {
+    if (place < 0 || slot == EMPTY || reader.isTrusted(slot, reader.offset(slot))) {
+      return false;
+    }
+    countLater(reader.ring(slot));
+    if (index.replace(place, slot, EMPTY)) { // else it has been overwritten
+      reader.corrupt.increment();
+    }
+    return true;
   }
 
   /** As remove, unless the key's slot is another by now; whether it was done. */
@@ -352,11 +376,14 @@ final class Writer {
     if (place < 0 || !Index.isSame(slotAt(place), expected)) {
       return place < 0 && expected == EMPTY;
     }
+    if (isDamaged(place, expected)) {
+      return false;
+    }
     boolean expired = reader.isExpired(reader.offset(expected));
     return drop(place, expected, expired ? RemovalCause.EXPIRED : RemovalCause.EXPLICIT);
   }
 
-  /** Empties the slot of an entry, and tells why; whether it was still that entry's. */
+  /** Empties the slot of a whole entry, and tells why; whether it was still that entry's. */
   private boolean drop(long place, long slot, RemovalCause cause) {
     long bytes = reader.bytes(slot);
     long at = reader.offset(slot);
@@ -366,20 +393,14 @@ final class Writer {
     if (cause.wasEvicted()) {
       evictions++;
     }
-    tell(slot, at, cause);
+    tell(at, cause);
     retire(slot, at, bytes, false);
     return true;
   }
 
-  /** Tells why an entry is gone; one that is damaged is counted as that instead. */
-  private void tell(long slot, long at, RemovalCause cause) {
-    if (listener == null) {
-      return;
-    }
-    if (reader.isTrusted(slot, at)) {
+  private void tell(long at, RemovalCause cause) {
+    if (listener != null) {
       listener.removed(Entry.key(memory, at), Entry.value(memory, at), cause);
-    } else {
-      reader.corrupt.increment();
     }
   }
 
@@ -405,7 +426,10 @@ final class Writer {
     for (long place = index.next(0); place >= 0; place = index.next(place + 8)) {
       long slot = memory.getLongVolatile(place);
       long at = reader.offset(slot);
-      if (at >= 0 && reader.bytes(slot) >= 0 && Entry.expiry(memory, at) != 0) {
+      if (at >= 0
+          && reader.bytes(slot) >= 0
+          && Entry.expiry(memory, at) != 0
+          && !isDamaged(place, slot)) {
         if (!all && !reader.isExpired(at)) {
           none = false;
         } else {
@@ -446,7 +470,7 @@ final class Writer {
   /** Removes everything. A process that is killed at it leaves it to the next to finish. */
   void clear() {
     stopOverwrites();
-    memory.putLongVolatile(CacheFormat.CLEARING_AT, 1);
+    memory.putLongVolatile(CacheFormat.CLEARING_AT, CacheFormat.CLEARING);
     index.clear();
     entries = 0;
     live = 0;
@@ -549,6 +573,7 @@ final class Writer {
   private void storeCounts() {
     memory.putLongRelease(CacheFormat.ENTRIES_AT, entries);
     memory.putLongRelease(CacheFormat.LIVE_AT, live);
+    memory.putLongRelease(CacheFormat.COUNTS_CHECK_AT, CacheFormat.countsCheck(entries, live));
   }
 
   /** An empty slot for a hash; where the index has no more, of another entry that is evicted. */
@@ -596,15 +621,13 @@ final class Writer {
   }
 
   /**
-   * Marks an entry dead that no slot names any more, and offers its place.
+   * Marks a whole entry dead that no slot names any more, and offers its place.
    *
    * @param overwritten the thread may go on overwriting: it keeps the place for that
    */
   private void retire(long slot, long at, long bytes, boolean overwritten) {
-    // A damaged length would have the place reach into the next entry.
-    boolean reusable = Entry.isShort(memory, at) && reader.isTrusted(slot, at);
     Entry.kill(memory, at);
-    if (reusable) {
+    if (Entry.isShort(memory, at)) {
       Ring ring = reader.ring(slot);
       long position = ring.position(slot);
       if (!overwritten || !overwrites.keep(ring, position, (int) bytes)) {
@@ -742,16 +765,18 @@ final class Writer {
     }
     long tail = ring.tail();
     long at = ring.offset(tail);
-    if (Entry.isFiller(memory, at, ring.end())) {
+    if (Entry.isFiller(memory, at, ring.end(), areDeadMarked)) {
       ring.release(Math.min(tail + ring.end() - at, ring.head()));
       return;
     }
     long bytes = Entry.bytes(memory, at, ring.end());
-    if (bytes < 0 || tail + bytes > ring.head()) {
-      skipDamage(ring);
+    boolean isDead = Entry.isDead(memory, at);
+    boolean fits = bytes >= 0 && tail + bytes <= ring.head();
+    if (!fits || !isOfSize(ring, tail, at, bytes, isDead)) {
+      skipDamage(ring, fits && !isDead);
       return;
     }
-    if (!Entry.isDead(memory, at)) {
+    if (!isDead) {
       long hash = reader.hash(at);
       long place = placeOf(hash, ring, tail);
       if (place >= 0) {
@@ -764,20 +789,23 @@ final class Writer {
     }
   }
 
+  /**
+   * Whether the oldest entry's size is to be believed: a wrong one would pass entries that live, or
+   * end in the midst of one.
+   */
+  private boolean isOfSize(Ring ring, long tail, long at, long bytes, boolean isDead) {
+    return isDead
+        ? !areDeadMarked || Entry.isMarked(memory, at, bytes)
+        : reader.isTrusted(ring, tail, at) || Entry.isMarked(memory, at, bytes); // it died since
+  }
+
   /** Takes an entry out of the index or moves it on, unless it has been overwritten meanwhile. */
   private void reclaim(Ring ring, long at, long bytes, long hash, long place, boolean keep) {
     long slot = memory.getLongVolatile(place);
     if (!names(slot, hash, ring, ring.tail())) {
       return;
     }
-    if (!reader.isTrusted(slot, at)) {
-      // What is damaged may be its length, by which it was counted.
-      countLater(ring);
-      if (change(place, slot, EMPTY, -1, -Math.min(charge(bytes), live))) {
-        reader.corrupt.increment();
-        Entry.kill(memory, at);
-      }
-    } else if (reader.isExpired(at)) {
+    if (reader.isExpired(at)) {
       drop(place, slot, RemovalCause.EXPIRED);
     } else if (keep || uses(slot) != 0) {
       moveOn(ring, place, slot, hash, at, bytes);
@@ -839,22 +867,28 @@ final class Writer {
   /**
    * The ring cannot be walked on from its tail: damaged memory. Goes on at the oldest entry beyond
    * that a slot names. Takes time in proportion to the index.
+   *
+   * @param isEntry it is an entry that was not removed: counted if the index still has it
    */
-  private void skipDamage(Ring ring) {
+  private void skipDamage(Ring ring, boolean isEntry) {
     stopOverwrites();
     memory.putLongRelease(CacheFormat.RECOUNT_AT, 1);
-    reader.corrupt.increment();
+    boolean isCounted = !isEntry;
     long next = ring.head();
     for (long place = index.next(0); place >= 0; place = index.next(place + 8)) {
       long slot = memory.getLong(place);
       if (reader.ring(slot) == ring) {
         long position = ring.position(slot);
+        isCounted |= position == ring.tail();
         if (position <= ring.tail()) {
           index.replace(place, memory.getLongVolatile(place), EMPTY);
         } else {
           next = Math.min(next, position);
         }
       }
+    }
+    if (isCounted) {
+      reader.corrupt.increment();
     }
     ring.release(next);
     recount();

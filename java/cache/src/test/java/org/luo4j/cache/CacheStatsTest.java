@@ -7,10 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -248,6 +252,54 @@ class CacheStatsTest {
       assertEquals(start, cache.start());
       assertEquals(bytes, cache.memoryBytes());
       builder().averageEntryBytes(100).open().close(); // and while the memory is another's
+    }
+  }
+
+  /** Also of a thread that waits for another's load, whose value the codec cannot decode. */
+  @Test
+  void aLookupThatWaitsForALoadIsOneMiss() throws Exception {
+    Codec<String> picky =
+        Codec.of(
+            "picky",
+            text -> text.getBytes(StandardCharsets.UTF_8),
+            bytes -> {
+              throw new IllegalArgumentException("cannot decode");
+            });
+    try (WarmCache<String, String> cache =
+        WarmCache.builder(Codec.STRING, picky)
+            .capacity(64 << 10)
+            .file(folder.resolve("picky"))
+            .recordStats()
+            .onDecodeFailure(OnDecodeFailure.THROW)
+            .open()) {
+      CountDownLatch loading = new CountDownLatch(1);
+      CountDownLatch mayEnd = new CountDownLatch(1);
+      Thread loader =
+          new Thread(
+              () ->
+                  cache.get(
+                      "key",
+                      key -> {
+                        loading.countDown();
+                        try {
+                          mayEnd.await();
+                        } catch (InterruptedException e) {
+                          throw new AssertionError(e);
+                        }
+                        return "value";
+                      }));
+      loader.start();
+      loading.await();
+      FutureTask<String> waiter = new FutureTask<>(() -> cache.get("key", key -> "other"));
+      Thread waiting = new Thread(waiter);
+      waiting.start();
+      while (waiting.getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      mayEnd.countDown();
+      loader.join();
+      assertThrows(ExecutionException.class, waiter::get);
+      assertCounts(0, 2, cache);
     }
   }
 }

@@ -96,7 +96,7 @@ class EntryTest {
     assertEquals(size, Entry.bytes(memory, AT, SIZE));
     assertEquals(size, Entry.bytes(memory, AT, end));
     assertEquals(-1, Entry.bytes(memory, AT, end - 8));
-    assertFalse(Entry.isFiller(memory, AT, end));
+    assertFalse(Entry.isFiller(memory, AT, end, true));
     assertArrayEquals(key, Entry.key(memory, AT));
     assertArrayEquals(value, Entry.value(memory, AT));
     assertEquals(5, Entry.expiry(memory, AT));
@@ -174,19 +174,23 @@ class EntryTest {
     }
     assertEquals(-1, Entry.bytes(memory, AT, AT + 16), "no room for an extended header");
     assertEquals(-1, Entry.bytes(memory, AT, AT + 8));
-    assertTrue(Entry.isFiller(memory, AT, AT + 8));
+    assertTrue(Entry.isFiller(memory, AT, AT + 8, true));
     memory.putInt(AT + 8, 0);
-    assertTrue(Entry.isFiller(memory, AT, SIZE));
+    assertFalse(Entry.isFiller(memory, AT, SIZE, true), "it has a check: its lengths are damaged");
     assertEquals(-1, Entry.bytes(memory, AT, SIZE));
   }
 
-  /** A filler is no entry of the empty key, whatever lies at its check. */
+  /** A filler is no entry of the empty key. */
   @Test
   void aFillerIsNotAlive() {
-    memory.putLong(AT, 5);
+    memory.putLong(AT, 0);
     memory.putLong(AT + 8, 0);
+    assertTrue(Entry.isFiller(memory, AT, SIZE, false), "of an early version");
+    assertFalse(Entry.isFiller(memory, AT, SIZE, true), "nothing was written there");
+    Entry.writeFiller(memory, AT, SIZE, 16);
     assertEquals(0, Entry.ifLive(memory, AT, SIZE, new byte[0]));
-    assertTrue(Entry.isFiller(memory, AT, SIZE));
+    assertFalse(Entry.isFiller(memory, AT, SIZE - 8, true));
+    assertTrue(Entry.isFiller(memory, AT, SIZE, true));
   }
 
   /** Caches that are there must stay warm: what is computed of an entry does not change. */
@@ -281,5 +285,13 @@ class EntryTest {
       crc.update(value >>> 8 * i);
     }
     return (int) crc.getValue();
+  }
+
+  @Test
+  void anIndexHasBucketsEnoughForItsKeysToDiffer() {
+    for (int average : new int[] {64, 4096, 65536}) {
+      CacheFormat.Layout layout = CacheFormat.Layout.of(64 << 10, average);
+      assertTrue(layout.buckets() >= 16, layout + "");
+    }
   }
 }

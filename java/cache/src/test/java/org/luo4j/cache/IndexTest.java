@@ -195,19 +195,21 @@ class IndexTest {
     CacheFormat.Layout small = CacheFormat.Layout.of(1L << 40, 64);
     assertFalse(Index.isWide(small.buckets()));
     ByteBuffer header = headerOf(small);
-    assertEquals(0, header.getInt(CacheFormat.FEATURES_AT));
+    assertEquals(CacheFormat.MARKED_DEAD, header.getInt(CacheFormat.FEATURES_AT));
     assertNull(CacheFormat.refuseHeader(header));
+    assertNull(CacheFormat.refuseHeader(withFeatures(header, 0)), "of an early version");
     String refused = CacheFormat.refuseHeader(withFeatures(header, CacheFormat.WIDE_INDEX));
     assertTrue(refused.contains("searched in another way"), refused);
 
     CacheFormat.Layout large = CacheFormat.Layout.of(1L << 43, 64);
     assertTrue(Index.isWide(large.buckets()));
     header = headerOf(large);
-    assertEquals(CacheFormat.WIDE_INDEX, header.getInt(CacheFormat.FEATURES_AT));
+    assertEquals(
+        CacheFormat.WIDE_INDEX | CacheFormat.MARKED_DEAD, header.getInt(CacheFormat.FEATURES_AT));
     assertNull(CacheFormat.refuseHeader(header));
     refused = CacheFormat.refuseHeader(withFeatures(header, 0));
     assertTrue(refused.contains("searched in another way"), refused);
-    refused = CacheFormat.refuseHeader(withFeatures(header, 3));
+    refused = CacheFormat.refuseHeader(withFeatures(header, 5));
     assertTrue(refused.contains("features"), refused);
   }
 }

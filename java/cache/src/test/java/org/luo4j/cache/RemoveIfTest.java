@@ -159,7 +159,10 @@ class RemoveIfTest {
           System.arraycopy(Codec.LONG.encode(value), 0, array, 0, 8);
           return array;
         },
-        Codec.LONG::decode);
+        bytes -> {
+          System.arraycopy(bytes, 0, array, 0, 8);
+          return Codec.LONG.decode(array);
+        });
   }
 
   @Test
@@ -194,6 +197,11 @@ class RemoveIfTest {
                   return longs.get(6L, other -> 60L) - 20;
                 }));
         assertTrue(longs.remove(2L, 21L));
+        assertEquals(33L, map.put(1L, 200L));
+        assertEquals(200L, longs.getIfPresent(1L));
+        assertEquals(200L, longs.replace(1L, 300L));
+        assertEquals(300L, map.remove(1L));
+        assertEquals(null, map.put(1L, 33L));
         assertEquals(Map.of(1L, 33L, 4L, 40L, 5L, 50L, 6L, 60L), map);
         assertTrue(longs.verify((done, total) -> {}).isClean());
         assertEquals(List.of(33L, 40L, 50L, 60L), sorted(map.values()));

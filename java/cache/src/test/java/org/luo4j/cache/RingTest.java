@@ -110,7 +110,7 @@ class RingTest {
     assertEquals(15 * 64, ring.place(64));
     assertEquals(1024, ring.place(72));
     assertEquals(1024, memory.getLong(HEAD_AT));
-    assertTrue(Entry.isFiller(memory, BASE + 15 * 64, ring.end()));
+    assertTrue(Entry.isFiller(memory, BASE + 15 * 64, ring.end(), true));
     ring.advance(1024 + 72);
     assertEquals(BASE, ring.offset(1024));
     assertEquals(1024, ring.position(ring.inSlot(1024)));
@@ -167,7 +167,6 @@ class RingTest {
     add(ring(false, 1), 4);
     Ring ring = ring(true, 2);
     assertEquals(256, ring.head());
-    assertEquals(128, ring.oldBytesFrom(128));
     assertFalse(ring.isTrusted(64, BASE + 64));
     ring.trust(64, BASE + 64);
     assertTrue(ring.isTrusted(64, BASE + 64));

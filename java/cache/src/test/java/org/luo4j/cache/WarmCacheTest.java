@@ -135,7 +135,9 @@ class WarmCacheTest {
 
   @Test
   void anotherCapacityOrCodecIsColdWithTheReason() throws IOException {
-    open(MIB).close();
+    try (WarmCache<String, byte[]> cache = open(MIB)) {
+      cache.put("key", new byte[1]);
+    }
     try (WarmCache<String, byte[]> cache = open(2 * MIB)) {
       assertEquals(Start.Kind.COLD, cache.start().kind());
       assertTrue(cache.start().reason().contains("capacity"), cache.start().reason());

@@ -211,6 +211,15 @@ public interface Bridge {
   int lockFile(int fd);
 
   /**
+   * Ends the lock that {@link #lock} or {@link #lockFile} has put on an open file (flock(LOCK_UN),
+   * F_UNLCK). A close does so only with the last fd of the open file, of which a child that is
+   * being started has one until it executes its program.
+   *
+   * @return 0, also where there is no lock; EBADF; ENOSYS in the emulator
+   */
+  int unlock(int fd);
+
+  /**
    * fstat(2).
    *
    * @param fields {@link #STATUS_FIELDS} places, else EINVAL

@@ -529,6 +529,11 @@ public final class Emulator implements Bridge, AutoCloseable {
   }
 
   @Override
+  public int unlock(int fd) {
+    return -ENOSYS;
+  }
+
+  @Override
   public int status(int fd, long[] fields) {
     return -ENOSYS;
   }

@@ -255,8 +255,18 @@ public final class JnaBridge implements Bridge {
 
   @Override
   public int lockFile(int fd) {
+    return setLock(fd, LibC.F_WRLCK);
+  }
+
+  @Override
+  public int unlock(int fd) {
+    int rc = result(LibC.flock(fd, LibC.LOCK_UN));
+    return rc < 0 ? rc : setLock(fd, LibC.F_UNLCK);
+  }
+
+  private static int setLock(int fd, short type) {
     ByteBuffer whole = ByteBuffer.allocateDirect(LibC.FLOCK_BYTES).order(ByteOrder.nativeOrder());
-    whole.putShort(0, LibC.F_WRLCK);
+    whole.putShort(0, type);
     int rc = result(LibC.fcntl(fd, LibC.F_OFD_SETLK, address(whole, 0, LibC.FLOCK_BYTES)));
     Reference.reachabilityFence(whole);
     return rc;
@@ -473,10 +483,12 @@ public final class JnaBridge implements Bridge {
     static final int FLOCK_BYTES = 32;
 
     static final short F_WRLCK = 1;
+    static final short F_UNLCK = 2;
     static final int F_OFD_SETLK = 37;
     static final int CLOCK_BOOTTIME = 7;
     static final int LOCK_EX = 2;
     static final int LOCK_NB = 4;
+    static final int LOCK_UN = 8;
     static final int F_GETFD = 1;
     static final int F_SETFD = 2;
     static final int F_GETFL = 3;

@@ -189,6 +189,9 @@ public final class JniBridge implements Bridge {
   public native int lockFile(int fd);
 
   @Override
+  public native int unlock(int fd);
+
+  @Override
   public native int status(int fd, long[] fields);
 
   @Override

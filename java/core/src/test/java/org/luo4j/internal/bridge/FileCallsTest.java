@@ -179,6 +179,35 @@ class FileCallsTest {
     assertEquals(0, bridge.lockFile(other));
   }
 
+  /** As of a child, before it executes its program. */
+  @ParameterizedTest
+  @MethodSource("bridges")
+  void bothLocksEndWhileAnotherDescriptorOfTheFileIsOpen(Bridge bridge) throws IOException {
+    Path file = folder.resolve("locked");
+    int owner = open(bridge, file, true);
+    int other = open(bridge, file, false);
+    assertEquals(0, bridge.unlock(owner), "there is none");
+    assertEquals(0, bridge.lockFile(owner));
+    int copy = bridge.duplicate(owner);
+    assertEquals(0, bridge.unlock(other), "it is not the other's");
+    assertErrno(Errno.EAGAIN, bridge.lockFile(other));
+    assertEquals(0, bridge.unlock(owner));
+    assertEquals(0, bridge.lockFile(other));
+    assertErrno(Errno.EAGAIN, bridge.lockFile(copy));
+    assertEquals(0, bridge.close(copy));
+
+    int lock = bridge.lock(owner);
+    int inherited = bridge.duplicate(lock);
+    assertErrno(Errno.EAGAIN, bridge.lock(other));
+    assertEquals(0, bridge.unlock(lock));
+    int next = bridge.lock(other);
+    assertTrue(next >= 0, "" + next);
+    for (int fd : new int[] {lock, inherited, next}) {
+      assertEquals(0, bridge.close(fd));
+    }
+    assertErrno(Errno.EBADF, bridge.unlock(-1));
+  }
+
   @ParameterizedTest
   @MethodSource("bridges")
   void theLockKeepsOffThoseOfChannels(Bridge bridge) throws IOException {

@@ -214,6 +214,7 @@ class LimitsTest {
     Bridge bridge = emulator;
     assertEquals(-Errno.ENOSYS, bridge.openFile(new byte[] {'/', 'a'}, false));
     assertEquals(-Errno.ENOSYS, bridge.lockFile(3));
+    assertEquals(-Errno.ENOSYS, bridge.unlock(3));
     assertEquals(-Errno.ENOSYS, bridge.status(3, new long[Bridge.STATUS_FIELDS]));
     assertEquals(-Errno.ENOSYS, bridge.userId());
     assertEquals(-Errno.ENOSYS, bridge.bootTime());

@@ -152,6 +152,7 @@ final class EveryCall {
     }
     ok(bridge.lockFile(fd));
     refused(bridge.lockFile(other));
+    ok(bridge.unlock(fd));
     ok(bridge.status(fd, new long[Bridge.STATUS_FIELDS]));
     for (int length : new int[] {0, Bridge.STATUS_FIELDS - 1, 100_000}) {
       refused(bridge.status(fd, new long[length]));
@@ -160,6 +161,7 @@ final class EveryCall {
     ok(bridge.close(other));
     refused(bridge.status(BAD_FD, new long[Bridge.STATUS_FIELDS]));
     refused(bridge.lockFile(BAD_FD));
+    refused(bridge.unlock(BAD_FD));
     bridge.userId();
     ok(bridge.bootTime());
   }
