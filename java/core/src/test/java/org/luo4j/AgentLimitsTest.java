@@ -96,6 +96,20 @@ class AgentLimitsTest {
     }
   }
 
+  /** As after a lost connection. */
+  @Test
+  void theSameMemfdStoredAgainCountsOnce() throws IOException {
+    MemFdOptions options = MemFdOptions.named("half").size(512 << 10);
+    try (Agent agent = builder().maxBytesPerUid(1 << 20).start();
+        AgentClient client = AgentClient.open(luo, folder.resolve("agent"));
+        MemFd memfd = luo.createMemFd(options)) {
+      client.store("a", memfd);
+      client.store("a", memfd);
+      client.store("b", luo.createMemFd(options));
+      assertEquals(2, agent.list().size());
+    }
+  }
+
   @Test
   void settingsAtTheirLimitsAreTaken() throws IOException {
     try (Agent agent =

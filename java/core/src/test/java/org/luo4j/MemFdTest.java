@@ -15,8 +15,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.luo4j.internal.bridge.Bridge;
 import org.luo4j.internal.bridge.Errno;
+import org.luo4j.testing.JniLibrary;
 
 /** Memfds through the public API, over each bridge. */
 class MemFdTest {
@@ -229,6 +232,20 @@ class MemFdTest {
       assertTrue(memfd.allocated() >= (4 << 20) + 1, "allocated " + memfd.allocated());
       assertEquals((4 << 20) + 1, memfd.size());
     }
+  }
+
+  /** Whatever fails on the way. */
+  @ParameterizedTest
+  @CsvSource({"truncate, 1", "map, 1", "advise, 1", "advise, 2"})
+  void aMemfdThatCannotBeMadeLeavesNothing(String call, int number) {
+    JniLibrary.assumeBuilt();
+    Bridge bridge = LiveUpdate.builder().bridge(BridgeType.JNI).open().system();
+    FailingBridge failing = new FailingBridge(bridge).fail(call, number, Errno.ENOMEM);
+    MemFdOptions options = MemFdOptions.named("failing").size(4 << 20).hugeFolios();
+    LuoException e =
+        assertThrows(LuoException.class, () -> MemFd.create(failing.bridge(), options));
+    assertEquals(Errno.ENOMEM, e.errno());
+    assertEquals("close", failing.calls().get(failing.calls().size() - 1), "" + failing.calls());
   }
 
   @Test

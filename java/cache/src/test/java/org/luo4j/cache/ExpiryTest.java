@@ -76,6 +76,25 @@ class ExpiryTest {
     }
   }
 
+  /** What an earlier start has put keeps the age that it was put with, or none. */
+  @Test
+  void anotherAgeHoldsForWhatIsPutFromThenOn() throws IOException {
+    try (WarmCache<String, String> cache = builder("cache").open()) {
+      cache.put("without", "value");
+      cache.put("hour", "value", Duration.ofHours(1));
+    }
+    try (WarmCache<String, String> cache = builder("cache").expireAfterWrite(MINUTE).open()) {
+      cache.put("new", "value");
+      now.addAndGet(2 * MINUTE.toMillis());
+      assertEquals("value", cache.getIfPresent("without"));
+      assertEquals("value", cache.getIfPresent("hour"));
+      assertNull(cache.getIfPresent("new"));
+      now.addAndGet(Duration.ofHours(1).toMillis());
+      assertEquals("value", cache.getIfPresent("without"));
+      assertNull(cache.getIfPresent("hour"));
+    }
+  }
+
   /** As it puts nothing. */
   @Test
   void anAgeIsKeptByPutIfAbsent() throws IOException {

@@ -217,6 +217,29 @@ class OpeningTest {
     }
   }
 
+  /** Damage: all that can expire goes, and what is put then lives for its age. */
+  @Test
+  void aBaseOfTheFutureIsNotBelieved() throws IOException {
+    for (int bit : new int[] {20, 40, 62}) {
+      try (WarmCache<String, String> cache = open()) {
+        cache.invalidateAll();
+        cache.put("stays", "value");
+        cache.put("aged", "value", Duration.ofDays(1));
+      }
+      ByteBuffer bytes = left();
+      bytes.putLong(CacheFormat.BASE_AT, bytes.getLong(CacheFormat.BASE_AT) | 1L << bit);
+      Files.write(file(), bytes.array());
+      try (WarmCache<String, String> cache = open()) {
+        assertEquals("value", cache.getIfPresent("stays"));
+        assertNull(cache.getIfPresent("aged"));
+        cache.put("new", "value", Duration.ofDays(1));
+        assertEquals("value", cache.getIfPresent("new"));
+        now += DAY + 100;
+        assertNull(cache.getIfPresent("new"), "bit " + bit);
+      }
+    }
+  }
+
   @Test
   void beforeThatNothingIsDropped() throws IOException {
     fill();

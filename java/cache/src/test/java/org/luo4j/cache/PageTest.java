@@ -35,9 +35,8 @@ class PageTest {
   @Test
   void theExamplesDoWhatTheySay() throws Exception {
     String page = Files.readString(Path.of("README.md"));
-    List<String> blocks =
-        Examples.blocks(page.replace("/dev/shm/my-service.cache", folder + "/cache"));
-    assertEquals(6, blocks.size());
+    List<String> blocks = Examples.blocks(page.replace("/dev/shm", "" + folder));
+    assertEquals(7, blocks.size());
     assertEquals("COLD\n", run(blocks.get(0)));
     assertEquals("WARM_AFTER_RESTART\n", run(blocks.get(0)));
     assertEquals("COLD\n", run(blocks.get(1)));
@@ -45,9 +44,12 @@ class PageTest {
     assertEquals("WARM_AFTER_KEXEC\n", run(blocks.get(1)));
     LiveUpdate.open().emulateKexec(); // the example's process ends with its cache open
     assertEquals("5 bytes, the first is 72\n", run(blocks.get(2)));
-    assertEquals("1 entries, clean: true\n", run(blocks.get(3)));
-    assertEquals("2026-01-31\n", run(blocks.get(4)));
-    assertEquals("WARM_AFTER_KEXEC value\n", run(blocks.get(5)));
+    assertEquals("3.20\noffer is gone: REPLACED\n0 hits, 1 misses\n", run(blocks.get(3)));
+    String gone = "offer is gone: REPLACED\n";
+    assertEquals("3.20\n" + gone + gone + "1 hits, 0 misses\n", run(blocks.get(3)));
+    assertEquals("1 entries, clean: true\n", run(blocks.get(4)));
+    assertEquals("2026-01-31\n", run(blocks.get(5)));
+    assertEquals("WARM_AFTER_KEXEC value\n", run(blocks.get(6)));
     LiveUpdate.open().emulateKexec(); // ends the cache that the second example leaves open
   }
 
