@@ -102,10 +102,11 @@ class AgentLimitsTest {
     MemFdOptions options = MemFdOptions.named("half").size(512 << 10);
     try (Agent agent = builder().maxBytesPerUid(1 << 20).start();
         AgentClient client = AgentClient.open(luo, folder.resolve("agent"));
-        MemFd memfd = luo.createMemFd(options)) {
+        MemFd memfd = luo.createMemFd(options);
+        MemFd other = luo.createMemFd(options)) {
       client.store("a", memfd);
       client.store("a", memfd);
-      client.store("b", luo.createMemFd(options));
+      client.store("b", other);
       assertEquals(2, agent.list().size());
     }
   }
