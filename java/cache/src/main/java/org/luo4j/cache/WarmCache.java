@@ -925,6 +925,13 @@ public final class WarmCache<K, V> implements AutoCloseable {
           progress.at(told, slots);
         }
       }
+      if (drop && damaged == 0) {
+        locked(
+            () -> {
+              writer.recountIfUnsure();
+              return true;
+            });
+      }
     } finally {
       if (damaged > 0 && drop) {
         recount(); // whatever was thrown

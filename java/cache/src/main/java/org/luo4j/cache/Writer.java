@@ -527,6 +527,13 @@ final class Writer {
     memory.putLongRelease(CacheFormat.RECOUNT_AT, 0);
   }
 
+  /** Counts anew where damaged entries have left the index since the slots were counted. */
+  void recountIfUnsure() {
+    if (uncounted != null) {
+      recount();
+    }
+  }
+
   /** What the entry of a slot takes; -1 when it names none that is alive: then it is emptied. */
   private long liveBytes(long place) {
     while (true) {

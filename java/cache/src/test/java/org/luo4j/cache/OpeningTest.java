@@ -220,7 +220,7 @@ class OpeningTest {
   /** Damage: all that can expire goes, and what is put then lives for its age. */
   @Test
   void aBaseOfTheFutureIsNotBelieved() throws IOException {
-    for (int bit : new int[] {20, 40, 62}) {
+    for (int bit : new int[] {20, 40, 62, 63}) {
       try (WarmCache<String, String> cache = open()) {
         cache.invalidateAll();
         cache.put("stays", "value");

@@ -3,6 +3,7 @@ package org.luo4j.cache;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -171,6 +172,11 @@ class WarmCacheTest {
       assertTrue(cache.start().isWarm());
       assertNull(cache.getIfPresent("key"));
       assertEquals(1, cache.stats().corruptions());
+      cache.put("other", new byte[1]);
+      assertFalse(cache.remove("key"));
+      assertEquals(2, cache.size(), "not known to be less");
+      assertTrue(cache.verify((done, total) -> {}).isClean());
+      assertEquals(1, cache.size());
     }
   }
 
