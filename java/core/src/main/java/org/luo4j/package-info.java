@@ -16,11 +16,10 @@
  * goes on to its deadline, and the thread's interrupt flag is set afterwards.
  *
  * <p>Class loaders: when everything is closed that a class loader opened here, the class loader can
- * be collected, as after a redeployment; no thread, mapping or fd stays. Over JNA no thread,
- * mapping or fd stays either, but the class loader does: JNA keeps references to the methods that
- * it has bound until the process ends. Use JNI there, or load luo4j and JNA in a class loader that
- * deployments share. What was left open is not closed: fds and mappings stay open until the process
- * ends, and on the emulator until they are collected.
+ * be collected, as after a redeployment; no thread, mapping or fd stays. Over JNA that is so half a
+ * minute after its last use: it has a thread that ends by itself then. What was left open is not
+ * closed: fds and mappings stay open until the process ends, and on the emulator until they are
+ * collected.
  *
  * <p>Copies: several class loaders, and a copy whose package was renamed (shaded), may use luo4j in
  * one process. Without JNA and commons-io on the class path, JNI works; it needs java.base only.

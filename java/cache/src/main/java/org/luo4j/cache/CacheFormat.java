@@ -26,11 +26,11 @@ import org.luo4j.MemoryRegion;
  *    32  u64 index, buckets   96  u32 page size of the machine
  *    40  u64 small, offset   100  u32 average entry
  *    48  u64 small, bytes
- *   128  u64 state: 0 open or crashed, 1 closed     136  u64 1 while the cache is being cleared
+ *   128  u64 state: 0 open or crashed, 1 closed     136  u64 "LEARING1" while all is removed
  *   144  u64 "DROPPED1" in memory that was set aside, while other memory takes its place
  *   192  u64 small head   256  u64 small tail     each in a cache line of its own
  *   320  u64 main head    384  u64 main tail
- *   448  u64 entries      456  u64 live bytes
+ *   448  u64 entries      456  u64 live bytes      464  u64 what both are checked by
  *   512  the change of them under way: u64 slot's place, 0 for none; then what is there after it,
  *        u64 slot, u64 entries, u64 live bytes, and before it, u64 slot
  *   552  u64 1 while the counts are not known: the next opening counts the slots
@@ -51,13 +51,16 @@ import org.luo4j.MemoryRegion;
  *   when the memory was cut short or taken away
  *
  *   features  bit 0: the index has 2^32 buckets or more, which 52 bits of a hash choose from
+ *             bit 1: dead entries and fillers have a mark; those of an early version have none
  *
  *   slot      | tag: 12 | uses: 2 | ring: 1 | opening: 7 | address: 42, in units of 8 bytes |
  *             0: empty
  *
  *   entry     0  u32 check: 0 dead, else CRC-32C of key and value, mixed with the other fields
- *             4  u32 expiry: 0 never, else units of 64 ms since the time at 688
- *             8  u32 lengths: value 23 bits, key 8 bits, extended 1 bit; 0 a filler to the ring's end
+ *             4  u32 expiry: 0 never, else units of 64 ms since the time at 688; of a dead one the
+ *                mark, which its size is checked by
+ *             8  u32 lengths: value 23 bits, key 8 bits, extended 1 bit; 0 a filler to the ring's end,
+ *                which is dead
  *            12  extended only: u32 key length, u32 value length
  *            ..  key, value, padding to 8 bytes
  * </pre>
@@ -70,10 +73,10 @@ import org.luo4j.MemoryRegion;
  * <p>Rule of publication: an entry's bytes are written before its check, its check before the head
  * passes it, the head before a slot names it; a slot is emptied or moved before the check of the
  * entry that it named becomes 0, that before the tail passes the entry or a new one of the same
- * size is written in its place. Each is a release store. So whatever store a killed process made
- * last, every slot names a complete entry, the last one that was put; the ring can be walked; and
- * of two things that change together, slot and counts, or a slot's two places, the header says how
- * to finish.
+ * size is written in its place. Check and expiry, or mark, are one store. Each is a release store.
+ * So whatever store a killed process made last, every slot names a complete entry, the last one
+ * that was put; the ring can be walked; and of two things that change together, slot and counts, or
+ * a slot's two places, the header says how to finish.
  */
 final class CacheFormat {
 
