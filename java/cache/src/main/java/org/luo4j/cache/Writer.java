@@ -354,8 +354,8 @@ final class Writer {
   }
 
   /**
-   * Whether the entry of a slot is damaged. Then it is gone from the index: what it was counted as
-   * is not known, so that the slots are counted later.
+   * Whether the entry of a slot is damaged, or no longer there. A damaged one is gone from the
+   * index then: what it was counted as is not known, so that the slots are counted later.
    *
    * @param place -1 for none: not damaged
    */
@@ -363,9 +363,11 @@ final class Writer {
     if (place < 0 || slot == EMPTY || reader.isTrusted(slot, reader.offset(slot))) {
       return false;
     }
-    countLater(reader.ring(slot));
-    if (index.replace(place, slot, EMPTY)) { // else it has been overwritten
-      reader.corrupt.increment();
+    if (Index.isSame(memory.getLongVolatile(place), slot)) { // else it was overwritten, and died
+      countLater(reader.ring(slot));
+      if (index.replace(place, slot, EMPTY)) {
+        reader.corrupt.increment();
+      }
     }
     return true;
   }
