@@ -567,7 +567,7 @@ public final class JnaBridge implements Bridge {
           NativeLibrary process = NativeLibrary.getProcess();
           functions =
               NAMES.stream()
-                  .collect(Collectors.toUnmodifiableMap(name -> name, process::getFunction));
+                  .collect(Collectors.toUnmodifiableMap(name -> name, name -> find(process, name)));
         } catch (IllegalCallerException | Error e) {
           if (e instanceof VirtualMachineError) {
             throw e;
@@ -602,7 +602,7 @@ public final class JnaBridge implements Bridge {
       if (root.toString().contains(IllegalCallerException.class.getName())) {
         return Machine.NATIVE_ACCESS_DENIED;
       }
-      if (root.toString().contains("looking up function")) {
+      if (root.toString().contains("Error looking up")) {
         return "this JVM's C library lacks a function ("
             + root.toString().strip()
             + "): JNA needs glibc 2.28 or musl 1.2.5, or later ones; use JNI, which needs less";
@@ -625,6 +625,14 @@ public final class JnaBridge implements Bridge {
           + ") full, unwritable or mounted noexec? Set -Djna.tmpdir to one that is not, or"
           + " -Djna.boot.library.path to the folder of an installed libjnidispatch.so of this JNA's"
           + " release";
+    }
+
+    /**
+     * A function that does not hold its library: as long as there is one, JNA has a thread, which
+     * keeps the class loader.
+     */
+    private static Function find(NativeLibrary process, String name) {
+      return Function.getFunction(process.getGlobalVariableAddress(name));
     }
 
     private static int intOf(String name, Object... arguments) {

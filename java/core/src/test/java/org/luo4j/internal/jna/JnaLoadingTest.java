@@ -98,7 +98,7 @@ class JnaLoadingTest {
 
   @Test
   void aCLibraryThatLacksAFunctionIsNamedWithTheVersionsThatDoNot() {
-    String said = "Error looking up function 'statx': Symbol not found: statx";
+    String said = "Error looking up 'statx': Symbol not found: statx";
     String reason = JnaBridge.LibC.whyUnavailable(new UnsatisfiedLinkError(said));
     for (String word : List.of(said, "glibc 2.28", "musl 1.2.5", "use JNI")) {
       assertTrue(reason.contains(word), word + " is not in: " + reason);
