@@ -30,7 +30,8 @@ final class OwnerWait {
   /**
    * Waits a moment, unless the time is over.
    *
-   * @param owner who has it, in words; asked once
+   * @param name the memory's name
+   * @param owner tells who has the memory, for the message. It is called for the first wait only
    * @return whether to look again
    */
   boolean goesOn(String name, Supplier<String> owner) {

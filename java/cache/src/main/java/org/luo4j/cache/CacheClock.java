@@ -91,8 +91,8 @@ final class CacheClock {
       jumped = told - before > MAX_AGE;
     }
     long time = Math.max(before, told);
-    jumped |=
-        base < 0 || base > time; // the header is damaged: nobody knows when what can expire does
+    // Such a base is damaged: nobody knows when what can expire does.
+    jumped |= base < 0 || base > time;
     bootSkew = booted.orElse(0) - time;
     stored = time;
     anchor = new Anchor(read.source, time);

@@ -145,7 +145,7 @@ final class CacheFormat {
   /** The feature of an index whose first buckets 52 bits of a hash choose, not 32. */
   static final int WIDE_INDEX = 1;
 
-  /** The feature of dead entries that say how their size is checked. */
+  /** The feature of dead entries and fillers that have a mark, which their size is checked by. */
   static final int MARKED_DEAD = 2;
 
   /** What says that the removal of everything is under way: no damaged bit looks like it. */

@@ -52,6 +52,10 @@ final class Entry {
   /** What an entry takes in a ring, in bytes. */
   static long bytes(int keyLength, int valueLength) {
     int header = isShort(keyLength, valueLength) ? ENTRY_HEADER : ENTRY_HEADER_EXTENDED;
+    return bytes(header, keyLength, valueLength);
+  }
+
+  private static long bytes(int header, int keyLength, int valueLength) {
     return CacheFormat.align(header + (long) keyLength + valueLength, 8);
   }
 
@@ -67,7 +71,7 @@ final class Entry {
     }
     int keyLength = keyLength(memory, at, lengths);
     int valueLength = valueLength(memory, at, lengths);
-    long bytes = CacheFormat.align(header(lengths) + (long) keyLength + valueLength, 8);
+    long bytes = bytes(header(lengths), keyLength, valueLength);
     return keyLength < 0 || valueLength < 0 || bytes > room ? -1 : bytes;
   }
 
@@ -125,8 +129,9 @@ final class Entry {
    */
   static void kill(Memory memory, long at) {
     int lengths = memory.getInt(at + LENGTHS);
-    long body = (long) keyLength(memory, at, lengths) + valueLength(memory, at, lengths);
-    memory.putLongRelease(at, mark(CacheFormat.align(header(lengths) + body, 8)) << 32);
+    int keyLength = keyLength(memory, at, lengths);
+    long bytes = bytes(header(lengths), keyLength, valueLength(memory, at, lengths));
+    memory.putLongRelease(at, mark(bytes) << 32);
   }
 
   /** Whether a dead entry takes as many bytes as it did when it was killed. */

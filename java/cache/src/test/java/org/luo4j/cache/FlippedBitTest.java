@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,14 +51,14 @@ class FlippedBitTest {
     return List.of("key0", "key31", "key59", LONG);
   }
 
-  /** Check, expiry and lengths of the entry. */
-  private static int headerBits(String key) {
-    return key.equals(LONG) ? 160 : 96;
-  }
-
-  /** Of the lengths of an entry with the long header only the sign says something. */
-  private static boolean isUsed(String key, int bit) {
-    return !key.equals(LONG) || bit < 64 || bit > 94;
+  /**
+   * The bits of check, expiry and lengths of an entry. Where the header is the long one, only the
+   * sign of the short lengths says something.
+   */
+  private static int[] bits(String key) {
+    return key.equals(LONG)
+        ? IntStream.range(0, 160).filter(bit -> bit < 64 || bit > 94).toArray()
+        : IntStream.range(0, 96).toArray();
   }
 
   private Scene flipped(int at, int bit) throws IOException {
@@ -92,7 +93,7 @@ class FlippedBitTest {
 
   @Test
   void ofADeadEntryLosesNone() throws IOException {
-    for (int bit = 0; bit < 96; bit++) {
+    for (int bit : bits("key30")) {
       try (Scene scene = flipped(dead, bit)) {
         goRound(scene);
         assertOthersStay(scene, "key30", bit);
@@ -104,10 +105,7 @@ class FlippedBitTest {
   @ParameterizedTest
   @MethodSource("keys")
   void ofALiveEntryLosesThatOneAlone(String key) throws IOException {
-    for (int bit = 0; bit < headerBits(key); bit++) {
-      if (!isUsed(key, bit)) {
-        continue;
-      }
+    for (int bit : bits(key)) {
       try (Scene scene = flipped(image.item(key).at(), bit)) {
         assertNull(scene.get(key), "bit " + bit);
         goRound(scene);
@@ -122,10 +120,7 @@ class FlippedBitTest {
   @ParameterizedTest
   @MethodSource("keys")
   void ofALiveEntryGivesNoOldValueBack(String key) throws IOException {
-    for (int bit = 0; bit < headerBits(key); bit++) {
-      if (!isUsed(key, bit)) {
-        continue;
-      }
+    for (int bit : bits(key)) {
       try (Scene scene = flipped(image.item(key).at(), bit)) {
         if (bit % 2 == 0) {
           assertNull(scene.get(key), "bit " + bit);
